@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The order in which the world learns of a revision:
+ *
+ *   a. The writer applies the whole revision to the tree, under its write lock.
+ *   b. Every entry that the revision touched is invalidated in the kernel, and
+ *      the listing of every directory.  From here on whoever looks sees all of
+ *      the revision.
+ *   c. The events are raised, one entry after the other, in event order.
+ *
+ * Steps b and c belong to the announcer's thread.  A push adds the revision as a
+ * whole, and the thread does every invalidation that is due before the next
+ * announcement; so b of a revision comes before c of any part of it, and a reader
+ * waits for at most one announcement until a new value shows.
+ *
+ * Nobody there, nothing to do: a change in a directory that the kernel does not
+ * know is not even pushed, unless somebody still holds an older inode of the key.
+ * The push comes after the tree lock is released, and lookups count under that
+ * lock; so a directory that is unknown now will be looked up in its new state.
+ *
+ * Falling behind costs no memory: pending.c keeps one record an entry.
+ */
+#include "announce.h"
+
+#include "invalidate.h"
+#include "pending.h"
+#include "tell.h"
+
+struct Announcer {
+	GMutex lock; /* guards pending, stopping, totals */
+	GCond wake;  /* pending or stopping changed */
+	Pending pending;
+	gboolean stopping;
+	AnnouncerTotals totals;
+
+	GThread *thread; /* NULL: not started; of the thread that starts and stops */
+	Teller teller;	 /* its thread's */
+};
+
+Announcer *announcer_new(Tree *tree, InodeTable *inodes, View *view)
+{
+	Announcer *announcer = g_new0(Announcer, 1);
+
+	g_mutex_init(&announcer->lock);
+	g_cond_init(&announcer->wake);
+	pending_init(&announcer->pending);
+	announcer->teller.inodes = inodes;
+	announcer->teller.view = view;
+	announcer->teller.route.tree = tree;
+	return announcer;
+}
+
+void announcer_free(Announcer *announcer)
+{
+	if (!announcer)
+		return;
+	announcer_stop(announcer);
+	pending_clear(&announcer->pending);
+	g_cond_clear(&announcer->wake);
+	g_mutex_clear(&announcer->lock);
+	g_free(announcer);
+}
+
+static gboolean is_of_interest_locked(Announcer *announcer, const Node *node)
+{
+	InodeTable *inodes = announcer->teller.inodes;
+
+	return pending_has(&announcer->pending, node) || inode_is_known(inodes, node->parent) ||
+	       inode_has_older(inodes, node);
+}
+
+void announcer_push(Announcer *announcer, const GArray *changes)
+{
+	g_mutex_lock(&announcer->lock);
+	for (guint i = 0; i < changes->len; i++) {
+		TreeChange *change = &g_array_index(changes, TreeChange, i);
+		if (is_of_interest_locked(announcer, change->old ? change->old : change->now))
+			pending_push(&announcer->pending, change->old, change->now);
+	}
+	if (!g_queue_is_empty(&announcer->pending.stale))
+		g_cond_signal(&announcer->wake);
+	g_mutex_unlock(&announcer->lock);
+}
+
+/* What to do next: invalidate what is stale, or else tell a record.  Waits until
+ * there is something.  FALSE: stop. */
+static gboolean next_step(Announcer *announcer, GPtrArray **ret_stale, PendingRecord **ret_record)
+{
+	g_mutex_lock(&announcer->lock);
+	while (!announcer->stopping && g_queue_is_empty(&announcer->pending.order)) {
+		g_mutex_unlock(&announcer->lock);
+		route_rest(&announcer->teller.route);
+		g_mutex_lock(&announcer->lock);
+		if (!announcer->stopping && g_queue_is_empty(&announcer->pending.order))
+			g_cond_wait(&announcer->wake, &announcer->lock);
+	}
+	gboolean go_on = !announcer->stopping;
+	*ret_stale = go_on ? pending_take_stale(&announcer->pending) : NULL;
+	*ret_record = go_on && !*ret_stale ? pending_take(&announcer->pending) : NULL;
+	g_mutex_unlock(&announcer->lock);
+	return go_on;
+}
+
+static void announce(Announcer *announcer, PendingRecord *record)
+{
+	int r = tell(&announcer->teller, record);
+
+	g_mutex_lock(&announcer->lock);
+	gboolean untold = FALSE;
+	if (r == 0) {
+		pending_record_free(record);
+		announcer->totals.announced++;
+	} else {
+		untold = !pending_give_back(&announcer->pending, record);
+		announcer->totals.untold += untold;
+	}
+	g_mutex_unlock(&announcer->lock);
+	if (untold)
+		g_debug("an announcement failed: %s", g_strerror(-r));
+}
+
+static gpointer announcer_main(gpointer data)
+{
+	Announcer *announcer = data;
+	GPtrArray *stale;
+	PendingRecord *record;
+
+	view_enter(announcer->teller.view);
+	while (next_step(announcer, &stale, &record)) {
+		if (stale) {
+			invalidate_entries(announcer->teller.route.session,
+					   announcer->teller.inodes, stale);
+			g_ptr_array_unref(stale);
+		} else if (record) {
+			announce(announcer, record);
+		}
+	}
+	route_rest(&announcer->teller.route);
+	view_leave(announcer->teller.view);
+	return NULL;
+}
+
+void announcer_start(Announcer *announcer, struct fuse_session *session, int clone_fd,
+		     const char *mountpoint, dev_t dev)
+{
+	Route *route = &announcer->teller.route;
+
+	route_init(route, route->tree, session, clone_fd, mountpoint, dev);
+	announcer->thread = g_thread_new("announcer", announcer_main, announcer);
+}
+
+void announcer_stop(Announcer *announcer)
+{
+	g_mutex_lock(&announcer->lock);
+	announcer->stopping = TRUE;
+	g_cond_signal(&announcer->wake);
+	g_mutex_unlock(&announcer->lock);
+	g_clear_pointer(&announcer->thread, g_thread_join);
+}
+
+AnnouncerTotals announcer_totals(Announcer *announcer)
+{
+	g_mutex_lock(&announcer->lock);
+	AnnouncerTotals totals = announcer->totals;
+	totals.pending = g_queue_get_length(&announcer->pending.order);
+	g_mutex_unlock(&announcer->lock);
+	return totals;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* announce.h - tells the kernel, and through it every watcher, what changed.
+ *
+ * One thread.  Changes are pushed by the writer of the tree, which never waits
+ * for it; see announce.c for the order.
+ */
+#ifndef ANNOUNCE_H
+#define ANNOUNCE_H
+
+#include "inode.h"
+#include "tree.h"
+#include "view.h"
+
+struct fuse_session;
+
+typedef struct Announcer Announcer;
+
+/* Everything is borrowed and must outlive the announcer. */
+Announcer *announcer_new(Tree *tree, InodeTable *inodes, View *view);
+void announcer_free(Announcer *announcer);
+
+/* Starts the thread.  CLONE_FD is a descriptor of the root of a detached clone of
+ * the mount, borrowed until announcer_stop; -1: act through MOUNTPOINT (borrowed
+ * likewise).  DEV is the mount's device. */
+void announcer_start(Announcer *announcer, struct fuse_session *session, int clone_fd,
+		     const char *mountpoint, dev_t dev);
+
+/* Ends what is under way and joins the thread.  Requests must still be served
+ * meanwhile, since the thread may wait for one.  Harmless if it never started. */
+void announcer_stop(Announcer *announcer);
+
+/* CHANGES (array of TreeChange, one whole revision) were applied to the tree, and
+ * the tree lock is released.  Any thread; never blocks on the kernel. */
+void announcer_push(Announcer *announcer, const GArray *changes);
+
+typedef struct {
+	guint64 pending;   /* entries with something left to tell */
+	guint64 announced; /* records told since the start */
+	guint64 untold;	   /* records that could not be told */
+} AnnouncerTotals;
+AnnouncerTotals announcer_totals(Announcer *announcer);
+
+#endif

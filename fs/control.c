@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control.h"
+
+#include <string.h>
+
+#include "entries.h"
+#include "names.h"
+#include "status.h"
+
+enum { STATUS, REVISION };
+
+static const char *const file_names[CONTROL_N_FILES] = {
+    [STATUS] = "status",
+    [REVISION] = "revision",
+};
+
+struct Control {
+	Tree *tree;
+	InodeTable *inodes;
+	Announcer *announcer;
+	Node *dir;	 /* owned: .etcdfs */
+	Node *inode_dir; /* owned: .etcdfs/inode */
+
+	/* Taken before the tree lock and the inode table's, never with one held. */
+	GMutex lock;
+	/* Guarded by the lock. */
+	KeyspaceStatus status; /* its strings are owned, by the two below */
+	char *endpoint;
+	char *last_error;
+	Node *files[CONTROL_N_FILES]; /* owned: what was last shown; may be NULL */
+};
+
+static Node *new_dir(Node *parent, const char *name, guint64 nodeid)
+{
+	NodeName node_name = {name, strlen(name), {NULL, 0}};
+	Node *dir = node_new_dir(parent, &node_name);
+
+	dir->nodeid = nodeid;
+	dir->linked = TRUE;
+	dir->mtime_ns = g_get_real_time() * 1000;
+	return dir;
+}
+
+Control *control_new(Tree *tree, InodeTable *inodes, Announcer *announcer)
+{
+	Control *control = g_new0(Control, 1);
+
+	g_mutex_init(&control->lock);
+	control->tree = tree;
+	control->inodes = inodes;
+	control->announcer = announcer;
+	control->dir = new_dir(tree_root(tree), NAMES_CONTROL, CONTROL_NODEID);
+	control->inode_dir = new_dir(control->dir, "inode", CONTROL_INODE_DIR_NODEID);
+	return control;
+}
+
+void control_free(Control *control)
+{
+	if (!control)
+		return;
+	for (guint i = 0; i < CONTROL_N_FILES; i++)
+		node_unref(control->files[i]);
+	node_unref(control->inode_dir);
+	node_unref(control->dir);
+	g_free(control->endpoint);
+	g_free(control->last_error);
+	g_mutex_clear(&control->lock);
+	g_free(control);
+}
+
+Node *control_dir(const Control *control)
+{
+	return control->dir;
+}
+
+gboolean control_is_dir(const Control *control, const Node *node)
+{
+	return node == control->dir || node == control->inode_dir;
+}
+
+void control_nodeid_name(guint64 nodeid, char name[CONTROL_NODEID_NAME_SIZE])
+{
+	g_snprintf(name, CONTROL_NODEID_NAME_SIZE, "%" G_GUINT64_FORMAT, nodeid);
+}
+
+const char *control_file_name(guint i)
+{
+	return file_names[i];
+}
+
+/* --- The files -------------------------------------------------------------- */
+
+static TreeTotals totals(Control *control)
+{
+	tree_read_lock(control->tree);
+	TreeTotals totals = tree_totals_locked(control->tree);
+	tree_read_unlock(control->tree);
+	return totals;
+}
+
+static char *text_locked(Control *control, guint file)
+{
+	TreeTotals tree = totals(control);
+
+	if (file == REVISION)
+		return g_strdup_printf("%" G_GINT64_FORMAT "\n", tree.revision);
+	Status status = {&control->status, tree, inode_totals(control->inodes),
+			 announcer_totals(control->announcer)};
+	return status_to_json(&status);
+}
+
+static gboolean shows_text(const Node *node, const char *text)
+{
+	KvBytes value = node_value(node);
+	return value.len == strlen(text) && memcmp(value.data, text, value.len) == 0;
+}
+
+/* Makes files[FILE] say what is true now; borrowed.  What was there before goes
+ * on for those who know it, and is an older inode of the new one. */
+static Node *refresh_locked(Control *control, guint file)
+{
+	static const NodeRevisions none = {0};
+	g_autofree char *text = text_locked(control, file);
+	Node *before = control->files[file];
+
+	if (before && shows_text(before, text))
+		return before;
+	NodeName name = {file_names[file], strlen(file_names[file]), {NULL, 0}};
+	Node *node = node_new_file(control->dir, &name, &none,
+				   (KvBytes){(const guint8 *)text, strlen(text)});
+	node->nodeid = entries_next_nodeid();
+	node->mtime_ns = MAX(g_get_real_time() * 1000, before ? before->mtime_ns + 1 : 0);
+	node->linked = TRUE;
+	if (before)
+		inode_retire(control->inodes, before, TRUE);
+	control->files[file] = node;
+	node_unref(before);
+	return node;
+}
+
+static Node *lookup_file(Control *control, const char *name)
+{
+	Node *node = NULL;
+
+	for (guint i = 0; i < CONTROL_N_FILES && !node; i++) {
+		if (strcmp(name, file_names[i]) != 0)
+			continue;
+		g_mutex_lock(&control->lock);
+		node = node_ref(refresh_locked(control, i));
+		/* With the lock, so that nobody retires it before it counts as known. */
+		inode_lookup(control->inodes, node);
+		g_mutex_unlock(&control->lock);
+	}
+	return node;
+}
+
+static Node *lookup_inode(Control *control, const char *name)
+{
+	guint64 nodeid;
+
+	if (!g_ascii_string_to_unsigned(name, 10, 1, G_MAXUINT64, &nodeid, NULL))
+		return NULL;
+	Node *node = inode_get(control->inodes, nodeid);
+	if (node)
+		inode_lookup(control->inodes, node);
+	return node;
+}
+
+Node *control_lookup(Control *control, const Node *dir, const char *name, gboolean announcer)
+{
+	if (dir == control->inode_dir)
+		return announcer ? lookup_inode(control, name) : NULL;
+	if (announcer && strcmp(name, node_name(control->inode_dir)) == 0) {
+		inode_lookup(control->inodes, control->inode_dir);
+		return node_ref(control->inode_dir);
+	}
+	return lookup_file(control, name);
+}
+
+/* --- The state ---------------------------------------------------------------- */
+
+static void keep_status_locked(Control *control, const KeyspaceStatus *status)
+{
+	g_free(control->endpoint);
+	g_free(control->last_error);
+	control->status = *status;
+	control->status.endpoint = control->endpoint = g_strdup(status->endpoint);
+	control->status.last_error = control->last_error = g_strdup(status->last_error);
+}
+
+void control_set_status(Control *control, const KeyspaceStatus *status)
+{
+	g_autoptr(GArray) changes = tree_changes_new();
+
+	g_mutex_lock(&control->lock);
+	gboolean same = control->status.state == status->state;
+	keep_status_locked(control, status);
+	Node *before = control->files[STATUS];
+	if (!same && before) {
+		TreeChange change = {node_ref(before), NULL};
+		change.now = node_ref(refresh_locked(control, STATUS));
+		g_array_append_val(changes, change);
+	}
+	g_mutex_unlock(&control->lock);
+	announcer_push(control->announcer, changes);
+}
+
+const char *control_state(Control *control)
+{
+	g_mutex_lock(&control->lock);
+	KeyspaceState state = control->status.state;
+	g_mutex_unlock(&control->lock);
+	return status_state_name(state);
+}
+
+guint64 control_cluster_id(Control *control)
+{
+	g_mutex_lock(&control->lock);
+	guint64 cluster_id = control->status.cluster_id;
+	g_mutex_unlock(&control->lock);
+	return cluster_id;
+}

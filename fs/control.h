@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control.h - the directory .etcdfs: what etcdfs says about itself.
+ *
+ * `status` and `revision` are like every other file: what one open sees never
+ * changes.  Each lookup finds a new inode if there is something new to say.
+ */
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include "announce.h"
+#include "keyspace.h"
+
+#define CONTROL_NODEID 2
+#define CONTROL_INODE_DIR_NODEID 3
+#define CONTROL_INODE_DIR_PATH ".etcdfs/inode"
+
+typedef struct Control Control;
+
+/* Everything is borrowed and must outlive the control directory. */
+Control *control_new(Tree *tree, InodeTable *inodes, Announcer *announcer);
+void control_free(Control *control);
+
+/* The directory itself; borrowed, never changes. */
+Node *control_dir(const Control *control);
+
+/* Whether the node is .etcdfs or .etcdfs/inode. */
+gboolean control_is_dir(const Control *control, const Node *node);
+
+/* NAME in DIR, one of the two; a reference for the caller, already counted as a
+ * lookup; NULL if there is none.  .etcdfs/inode exists for the ANNOUNCER alone.
+ * Any thread, no lock held. */
+Node *control_lookup(Control *control, const Node *dir, const char *name, gboolean announcer);
+
+/* The name that leads from .etcdfs/inode to the inode. */
+#define CONTROL_NODEID_NAME_SIZE 24
+void control_nodeid_name(guint64 nodeid, char name[CONTROL_NODEID_NAME_SIZE]);
+
+/* What .etcdfs lists. */
+#define CONTROL_N_FILES 2
+const char *control_file_name(guint i);
+
+/* The state of the connection changed.  Raises events on `status` if the state
+ * itself did.  No lock held. */
+void control_set_status(Control *control, const KeyspaceStatus *status);
+
+/* For the xattrs of the root. */
+const char *control_state(Control *control); /* a static string */
+guint64 control_cluster_id(Control *control);
+
+#endif

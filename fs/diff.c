@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "diff.h"
+
+#include <string.h>
+
+struct Diff {
+	Tree *tree;
+	guint32 seed;	     /* number of this seed; marks the nodes that it has */
+	guint64 n_marked; /* nodes that have its mark */
+	GArray *puts;	     /* KvEvent; memory in bytes */
+	GArray *events;	     /* KvEvent: deletions, then puts */
+	GPtrArray *bytes;    /* owned copies */
+};
+
+Diff *diff_new(Tree *tree)
+{
+	Diff *diff = g_new0(Diff, 1);
+
+	diff->tree = tree;
+	diff->puts = g_array_new(FALSE, FALSE, sizeof(KvEvent));
+	diff->events = g_array_new(FALSE, FALSE, sizeof(KvEvent));
+	diff->bytes = g_ptr_array_new_with_free_func(g_free);
+	return diff;
+}
+
+void diff_free(Diff *diff)
+{
+	if (!diff)
+		return;
+	g_ptr_array_unref(diff->bytes);
+	g_array_unref(diff->events);
+	g_array_unref(diff->puts);
+	g_free(diff);
+}
+
+void diff_begin(Diff *diff)
+{
+	diff->seed++;
+	diff->n_marked = 0;
+	g_array_set_size(diff->puts, 0);
+	g_array_set_size(diff->events, 0);
+	g_ptr_array_set_size(diff->bytes, 0);
+}
+
+/* All of it is compared: after a restore, another value may have the same
+ * revision. */
+static gboolean holds(const Node *node, const KeyValue *kv)
+{
+	const NodeRevisions *held = &node->revisions;
+	KvBytes value = node_value(node);
+
+	return held->mod_revision == kv->mod_revision &&
+	       held->create_revision == kv->create_revision && held->version == kv->version &&
+	       held->lease == kv->lease && value.len == kv->value.len &&
+	       (value.len == 0 || memcmp(value.data, kv->value.data, value.len) == 0);
+}
+
+static KvBytes copy(Diff *diff, KvBytes bytes)
+{
+	guint8 *data = g_memdup2(bytes.data, bytes.len);
+	g_ptr_array_add(diff->bytes, data);
+	return (KvBytes){data, bytes.len};
+}
+
+void diff_page(Diff *diff, const KeyValue *kvs, gsize n_kvs)
+{
+	for (gsize i = 0; i < n_kvs; i++) {
+		Node *node = tree_find(diff->tree, kvs[i].key);
+		if (node) {
+			diff->n_marked += node->seed != diff->seed;
+			node->seed = diff->seed;
+		}
+		if (node && holds(node, &kvs[i]))
+			continue;
+		KvEvent put = {KV_PUT, kvs[i]};
+		put.kv.key = copy(diff, kvs[i].key);
+		put.kv.value = copy(diff, kvs[i].value);
+		g_array_append_val(diff->puts, put);
+	}
+}
+
+static void add_deletion(Node *file, gpointer data)
+{
+	Diff *diff = data;
+	if (file->seed == diff->seed)
+		return;
+
+	g_autoptr(GByteArray) key = tree_node_key(diff->tree, file);
+	KvEvent event = {.type = KV_DELETE};
+	event.kv.key = copy(diff, (KvBytes){key->data, key->len});
+	g_array_append_val(diff->events, event);
+}
+
+const KvEvent *diff_end(Diff *diff, gsize *ret_n_events)
+{
+	if (diff->n_marked < tree_totals_locked(diff->tree).n_keys)
+		tree_foreach_file(diff->tree, add_deletion, diff);
+	g_array_append_vals(diff->events, diff->puts->data, diff->puts->len);
+	*ret_n_events = diff->events->len;
+	return (const KvEvent *)(void *)diff->events->data;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fs.h - what all request handlers work on.
+ */
+#ifndef FS_H
+#define FS_H
+
+#include "attr.h"
+#include "control.h"
+#include "inode.h"
+#include "tree.h"
+#include "view.h"
+
+/* How long the kernel may keep entries and attributes: for ever, since it is told
+ * what changes; and not at all, where only a new lookup knows. */
+#define FS_FOREVER 1e9
+#define FS_NEVER 0.0
+
+/* Everything is borrowed; nothing changes while requests are served. */
+typedef struct {
+	Tree *tree;
+	InodeTable *inodes;
+	View *view;
+	Control *control;
+	AttrConfig attr;
+	/* Answer OPEN with ENOSYS once, and never see it again.  Only where the VFS
+	 * itself refuses writers. */
+	gboolean no_open;
+} Fs;
+
+#endif

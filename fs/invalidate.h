@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* invalidate.h - makes the kernel forget what is no longer true.
+ *
+ * The kernel takes the lock of the directory concerned, and waits for a request
+ * that holds it: call these with no lock held, never from a request handler.
+ * That the kernel knew nothing of the entry is normal and no error.
+ */
+#ifndef INVALIDATE_H
+#define INVALIDATE_H
+
+#include "inode.h"
+
+struct fuse_session;
+
+/* Drops the kernel's entries NAME in the directory PARENT (nodeids). */
+void invalidate_entry(struct fuse_session *session, guint64 parent, const char *name);
+
+/* ENTRIES: nodes whose parent and name say which entries changed.  Drops those
+ * entries, and the cached listing and attributes of their directories, wherever
+ * the kernel knows the directory. */
+void invalidate_entries(struct fuse_session *session, InodeTable *inodes, const GPtrArray *entries);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writer: the watch's thread runs through here, one call at a time.
+ *
+ * Before the first seed is complete nobody can read the tree, so its pages go in
+ * as they come.  A later seed is collected as a difference, and the tree changes
+ * at its end.  The first seed too may begin again (compaction overtook it); then
+ * what the abandoned one put in is part of the difference.
+ */
+#include "keyspace_tree.h"
+
+#include "diff.h"
+
+struct KeyspaceTree {
+	Keyspace keyspace;
+	Tree *tree;
+	InodeTable *inodes;
+	Announcer *announcer;
+	Control *control;
+
+	/* Of the watch's thread. */
+	gboolean seeded;    /* once: readers may be there */
+	gboolean direct;    /* pages go into the tree as they come */
+	gint64 seed_revision;
+	Diff *diff;
+};
+
+static KeyspaceTree *of(Keyspace *keyspace)
+{
+	return (KeyspaceTree *)keyspace;
+}
+
+/* With the write lock: nodes that no entry leads to any more. */
+static void retire_locked(KeyspaceTree *self, const GArray *changes)
+{
+	for (guint i = 0; i < changes->len; i++) {
+		const TreeChange *change = &g_array_index(changes, TreeChange, i);
+		if (change->old)
+			inode_retire(self->inodes, change->old,
+				     change->now && node_same_key(change->old, change->now));
+	}
+}
+
+static void apply(KeyspaceTree *self, const KvEvent *events, gsize n_events, gint64 revision)
+{
+	g_autoptr(GArray) changes = tree_changes_new();
+
+	tree_write_lock(self->tree);
+	tree_apply_locked(self->tree, events, n_events, revision, changes);
+	retire_locked(self, changes);
+	tree_write_unlock(self->tree);
+	announcer_push(self->announcer, changes);
+}
+
+static void seed_begin(Keyspace *keyspace, gint64 revision)
+{
+	KeyspaceTree *self = of(keyspace);
+
+	self->direct = !self->seeded && tree_totals_locked(self->tree).n_keys == 0;
+	self->seed_revision = revision;
+	diff_begin(self->diff);
+}
+
+static void put_page(KeyspaceTree *self, const KeyValue *kvs, gsize n_kvs)
+{
+	g_autofree KvEvent *puts = g_new(KvEvent, n_kvs);
+	for (gsize i = 0; i < n_kvs; i++)
+		puts[i] = (KvEvent){KV_PUT, kvs[i]};
+
+	tree_write_lock(self->tree);
+	tree_apply_locked(self->tree, puts, n_kvs, self->seed_revision, NULL);
+	tree_write_unlock(self->tree);
+}
+
+static void seed_page(Keyspace *keyspace, const KeyValue *kvs, gsize n_kvs)
+{
+	KeyspaceTree *self = of(keyspace);
+
+	if (self->direct)
+		put_page(self, kvs, n_kvs);
+	else
+		diff_page(self->diff, kvs, n_kvs);
+}
+
+static void progress(Keyspace *keyspace, gint64 revision)
+{
+	KeyspaceTree *self = of(keyspace);
+
+	tree_write_lock(self->tree);
+	tree_progress_locked(self->tree, revision);
+	tree_write_unlock(self->tree);
+}
+
+static void seed_end(Keyspace *keyspace)
+{
+	KeyspaceTree *self = of(keyspace);
+
+	if (self->direct) {
+		progress(keyspace, self->seed_revision);
+	} else {
+		gsize n_events;
+		const KvEvent *events = diff_end(self->diff, &n_events);
+		apply(self, events, n_events, self->seed_revision);
+		diff_begin(self->diff);
+	}
+	self->seeded = TRUE;
+}
+
+static KeyspaceVerdict apply_batch(Keyspace *keyspace, const KvBatch *batch)
+{
+	KeyspaceTree *self = of(keyspace);
+
+	if (!tree_check(self->tree, batch))
+		return KEYSPACE_EVENT_LOST;
+	apply(self, batch->events, batch->n_events, batch->revision);
+	return KEYSPACE_APPLIED;
+}
+
+static void set_status(Keyspace *keyspace, const KeyspaceStatus *status)
+{
+	control_set_status(of(keyspace)->control, status);
+}
+
+KeyspaceTree *keyspace_tree_new(Tree *tree, InodeTable *inodes, Announcer *announcer,
+				Control *control)
+{
+	KeyspaceTree *self = g_new0(KeyspaceTree, 1);
+
+	self->keyspace = (Keyspace){
+	    .seed_begin = seed_begin,
+	    .seed_page = seed_page,
+	    .seed_end = seed_end,
+	    .apply = apply_batch,
+	    .progress = progress,
+	    .status = set_status,
+	};
+	self->tree = tree;
+	self->inodes = inodes;
+	self->announcer = announcer;
+	self->control = control;
+	self->diff = diff_new(tree);
+	return self;
+}
+
+void keyspace_tree_free(KeyspaceTree *self)
+{
+	if (!self)
+		return;
+	diff_free(self->diff);
+	g_free(self);
+}
+
+Keyspace *keyspace_tree_keyspace(KeyspaceTree *self)
+{
+	return &self->keyspace;
+}

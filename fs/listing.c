@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "listing.h"
+
+#include <string.h>
+
+#include "siblings.h"
+
+#define OFFSET_DOT 1
+#define OFFSET_DOT_DOT 2
+
+typedef struct {
+	Listing *listing;
+	const Fs *fs;
+	fuse_req_t req;
+	gsize size;
+	gboolean plus;
+} Filler;
+
+/* FALSE: it does not fit.  ENTRY with ino 0 is a name alone. */
+static gboolean add(Filler *f, const char *name, const struct fuse_entry_param *entry,
+		    guint64 offset)
+{
+	Listing *listing = f->listing;
+	char *at = listing->buf + listing->len;
+	gsize left = f->size - listing->len;
+	gsize need = f->plus ? fuse_add_direntry_plus(f->req, at, left, name, entry, (off_t)offset)
+			     : fuse_add_direntry(f->req, at, left, name, &entry->attr,
+						 (off_t)offset);
+	if (need > left)
+		return FALSE;
+	listing->len += need;
+	return TRUE;
+}
+
+static gboolean add_bare(Filler *f, const char *name, guint64 nodeid, mode_t type, guint64 offset)
+{
+	struct fuse_entry_param entry = {.attr = {.st_ino = nodeid, .st_mode = type}};
+	return add(f, name, &entry, offset);
+}
+
+static gboolean add_node(Filler *f, Node *node)
+{
+	struct fuse_entry_param entry = {.attr_timeout = FS_FOREVER, .entry_timeout = FS_FOREVER};
+
+	if (!f->plus)
+		return add_bare(f, node_name(node), node->nodeid,
+				node->kind == NODE_DIR ? S_IFDIR : S_IFREG, node->offset);
+	entry.ino = node->nodeid;
+	attr_fill_locked(&f->fs->attr, f->fs->inodes, node, &entry.attr);
+	if (!add(f, node_name(node), &entry, node->offset))
+		return FALSE;
+	inode_lookup(f->fs->inodes, node);
+	g_array_append_val(f->listing->looked_up, node->nodeid);
+	return TRUE;
+}
+
+static gboolean add_dots(Filler *f, const Node *dir, guint64 offset)
+{
+	const Node *parent = dir->parent ? dir->parent : dir;
+
+	if (offset < OFFSET_DOT && !add_bare(f, ".", dir->nodeid, S_IFDIR, OFFSET_DOT))
+		return FALSE;
+	return offset >= OFFSET_DOT_DOT ||
+	       add_bare(f, "..", parent->nodeid, S_IFDIR, OFFSET_DOT_DOT);
+}
+
+/* Names alone: what they lead to is made when it is looked up. */
+static void add_control_files(Filler *f, const Node *dir, guint64 offset)
+{
+	if (dir != control_dir(f->fs->control))
+		return;
+	for (guint i = 0; i < CONTROL_N_FILES; i++) {
+		guint64 own = OFFSET_DOT_DOT + 1 + i;
+		if (own > offset &&
+		    !add_bare(f, control_file_name(i), CONTROL_INODE_DIR_NODEID + 1 + i, S_IFREG, own))
+			return;
+	}
+}
+
+static void add_children(Filler *f, Node *dir, guint64 offset)
+{
+	SiblingsIter iter;
+	Node *node;
+
+	tree_read_lock(f->fs->tree);
+	siblings_seek(&iter, dir->dir.children, offset);
+	while ((node = siblings_next(&iter)) && add_node(f, node))
+		;
+	tree_read_unlock(f->fs->tree);
+}
+
+void listing_init(Listing *listing, const Fs *fs, fuse_req_t req, Node *dir, gsize size,
+		  guint64 offset, gboolean plus)
+{
+	Filler filler = {listing, fs, req, size, plus};
+
+	*listing = (Listing){g_malloc(size), 0, g_array_new(FALSE, FALSE, sizeof(guint64))};
+	if (!add_dots(&filler, dir, offset))
+		return;
+	if (control_is_dir(fs->control, dir))
+		add_control_files(&filler, dir, offset);
+	else
+		add_children(&filler, dir, offset);
+}
+
+void listing_undo(Listing *listing, const Fs *fs)
+{
+	for (guint i = 0; i < listing->looked_up->len; i++)
+		inode_forget(fs->inodes, g_array_index(listing->looked_up, guint64, i), 1);
+}
+
+void listing_clear(Listing *listing)
+{
+	g_clear_pointer(&listing->buf, g_free);
+	g_clear_pointer(&listing->looked_up, g_array_unref);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* etcdfs - mounts etcd as a directory.
+ *
+ * The one file that knows both sides: it reads the options, seeds the tree, mounts
+ * it, and only then goes to the background.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "keyspace_tree.h"
+#include "log.h"
+#include "mount.h"
+#include "mountpoint.h"
+#include "options.h"
+#include "watch.h"
+
+/* Everything that lives as long as the mount does, in the order of need. */
+typedef struct {
+	Tree *tree;
+	InodeTable *inodes;
+	View *view;
+	Announcer *announcer;
+	Control *control;
+	KeyspaceTree *keyspace;
+	Fs fs;
+} Program;
+
+static KvBytes prefix_of(const Options *options)
+{
+	gsize len;
+	const guint8 *data = g_bytes_get_data(options->prefix, &len);
+	return (KvBytes){data, len};
+}
+
+static void program_init(Program *program, const Options *options, const MountConfig *config)
+{
+	program->tree = tree_new(prefix_of(options));
+	program->inodes = inode_table_new(tree_root(program->tree));
+	program->view = view_new();
+	program->announcer = announcer_new(program->tree, program->inodes, program->view);
+	program->control = control_new(program->tree, program->inodes, program->announcer);
+	program->keyspace = keyspace_tree_new(program->tree, program->inodes, program->announcer,
+					      program->control);
+	program->fs = (Fs){
+	    .tree = program->tree,
+	    .inodes = program->inodes,
+	    .view = program->view,
+	    .control = program->control,
+	    .attr = attr_config(options->uid, options->gid, options->fmask, options->dmask,
+				mount_checks_announcer(config)),
+	    .no_open = config->privileged,
+	};
+}
+
+static void program_clear(Program *program)
+{
+	keyspace_tree_free(program->keyspace);
+	announcer_free(program->announcer);
+	control_free(program->control);
+	view_free(program->view);
+	inode_table_free(program->inodes);
+	tree_free(program->tree);
+}
+
+static Watch *seed(Program *program, const Options *options, GError **error)
+{
+	WatchConfig config = {
+	    .endpoints = (const char *const *)options->endpoints,
+	    .prefix = prefix_of(options),
+	    .dial_timeout_ms = options->dial_timeout_ms,
+	    .command_timeout_ms = options->command_timeout_ms,
+	    .keepalive_time_ms = options->keepalive_time_ms,
+	    .keepalive_timeout_ms = options->keepalive_timeout_ms,
+	};
+	return watch_start(&config, keyspace_tree_keyspace(program->keyspace), error);
+}
+
+/* Serves until the mount is gone.  READY_FD: of daemon_fork, or -1. */
+static gboolean serve(Program *program, const Options *options, const MountConfig *config,
+		      int ready_fd, GError **error)
+{
+	Watch *watch = seed(program, options, error);
+	if (!watch)
+		return FALSE;
+
+	Mount *mount = mount_new(config, &program->fs, program->announcer, error);
+	if (mount) {
+		g_message("%s is mounted on %s", config->source, config->mountpoint);
+		if (ready_fd >= 0) {
+			log_background();
+			daemon_ready(ready_fd);
+		}
+		mount_wait(mount);
+	}
+	/* First what changes the tree, then what tells of it. */
+	watch_stop(watch);
+	if (mount)
+		mount_free(mount);
+	return mount != NULL;
+}
+
+static gboolean run(const Options *options, GError **error)
+{
+	gboolean privileged = mountpoint_is_privileged(options->mountpoint);
+	g_autofree char *mountpoint = mountpoint_check(options->mountpoint, privileged, error);
+	if (!mountpoint)
+		return FALSE;
+
+	MountConfig config = {
+	    .mountpoint = mountpoint,
+	    .source = options->source,
+	    .options = (const char *const *)options->mount_options,
+	    .allow_other = options->allow_other,
+	    .single_thread = options->single_thread,
+	    .privileged = privileged,
+	};
+	int ready_fd = options->foreground ? -1 : daemon_fork();
+	if (ready_fd < 0 && !options->foreground) {
+		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
+			    "cannot go to the background: %s", g_strerror(errno));
+		return FALSE;
+	}
+
+	Program program;
+	program_init(&program, options, &config);
+	gboolean ok = serve(&program, options, &config, ready_fd, error);
+	program_clear(&program);
+	return ok;
+}
+
+static int print(char *text)
+{
+	fputs(text, stdout);
+	g_free(text);
+	return EXIT_SUCCESS;
+}
+
+static int fail(const GError *error)
+{
+	fprintf(stderr, "etcdfs: %s\n", error->message);
+	return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	g_auto(Options) options = {0};
+	g_auto(GStrv) environment = g_get_environ();
+	g_autoptr(GError) error = NULL;
+
+	if (!options_parse(&options, argv, environment, &error))
+		return fail(error);
+	if (options.action == OPTIONS_HELP)
+		return print(options_help());
+	if (options.action == OPTIONS_VERSION)
+		return print(options_version());
+
+	log_init(options.debug);
+	return run(&options, &error) ? EXIT_SUCCESS : fail(error);
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who ends what.
+ *
+ * The announcer waits for requests that it makes itself, so it must end while
+ * requests are served; and it writes to the session's descriptor, so it must end
+ * before that is closed.  Hence always: announcer, session loop, unmount.
+ *
+ * Privileged, the announcer's detached clone keeps the filesystem alive when the
+ * visible mount is gone.  So /proc/self/mountinfo is watched; once the mount is
+ * not there, the announcer stops and the clone is closed, and the kernel ends the
+ * session as it would have without a clone: at once, or when the last program
+ * lets go of what a lazy unmount left to it.
+ */
+#include "mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mountpoint.h"
+#include "ops.h"
+
+struct Mount {
+	MountConfig config;
+	Announcer *announcer;
+	struct fuse_session *session;
+	GMainLoop *main_loop;
+	GArray *sources; /* guint: of the default main context */
+	int mountinfo_fd;
+	int clone_fd;	  /* -1: none, or no longer */
+	guint64 mount_id; /* of the visible mount */
+	gboolean gone;	  /* the visible mount */
+
+	pthread_t loop_thread;
+	gboolean loop_started;
+	GMutex lock;   /* guards loop_ended */
+	GCond changed; /* loop_ended did */
+	gboolean loop_ended;
+};
+
+/* --- libfuse's messages ----------------------------------------------------------- */
+
+/* The last thing that libfuse said: the reason for a failure.  Only used before
+ * there are threads. */
+static char last_message[256];
+
+static void keep_message(enum fuse_log_level level, const char *format, va_list args)
+{
+	g_autofree char *text = g_strdup_vprintf(format, args);
+
+	g_strchomp(text);
+	g_debug("libfuse: %s", text);
+	if (level <= FUSE_LOG_ERR)
+		g_strlcpy(last_message, text, sizeof(last_message));
+}
+
+static void set_fuse_error(GError **error, const char *mountpoint)
+{
+	const char *reason = last_message;
+	if (g_str_has_prefix(reason, "fuse: "))
+		reason += strlen("fuse: ");
+	g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot mount on %s: %s", mountpoint,
+		    *reason ? reason : "see the line above");
+}
+
+/* --- Mounting ----------------------------------------------------------------------- */
+
+gboolean mount_checks_announcer(const MountConfig *config)
+{
+	/* Alone, an ordinary user needs no checks. */
+	return !config->privileged && config->allow_other;
+}
+
+static char *session_options(const MountConfig *config)
+{
+	g_autofree char *fsname = g_strdup_printf("fsname=%s", config->source);
+	char *all = NULL;
+
+	fuse_opt_add_opt_escaped(&all, fsname);
+	fuse_opt_add_opt(&all, "subtype=etcdfs");
+	if (config->allow_other)
+		fuse_opt_add_opt(&all, "allow_other");
+	if (config->privileged || config->allow_other)
+		fuse_opt_add_opt(&all, "default_permissions");
+	for (const char *const *option = config->options; option && *option; option++)
+		fuse_opt_add_opt_escaped(&all, *option);
+	return all;
+}
+
+static gboolean open_session(Mount *mount, const Fs *fs, GError **error)
+{
+	char *options = session_options(&mount->config);
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+
+	fuse_opt_add_arg(&args, "etcdfs");
+	fuse_opt_add_arg(&args, "-o");
+	fuse_opt_add_arg(&args, options);
+	fuse_set_log_func(keep_message);
+	mount->session = fuse_session_new(&args, &ops_table, sizeof(ops_table), (void *)fs);
+	fuse_opt_free_args(&args);
+	free(options);
+
+	if (mount->session && fuse_session_mount(mount->session, mount->config.mountpoint) == 0)
+		return TRUE;
+	set_fuse_error(error, mount->config.mountpoint);
+	return FALSE;
+}
+
+/* --- The session loop ----------------------------------------------------------------- */
+
+static gboolean quit_main_loop(gpointer data)
+{
+	g_main_loop_quit(((Mount *)data)->main_loop);
+	return G_SOURCE_REMOVE;
+}
+
+static int run_loop(Mount *mount)
+{
+	if (mount->config.single_thread)
+		return fuse_session_loop(mount->session);
+
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	fuse_loop_cfg_set_clone_fd(config, 1);
+	int r = fuse_session_loop_mt(mount->session, config);
+	fuse_loop_cfg_destroy(config);
+	return r;
+}
+
+static void *loop_main(void *data)
+{
+	Mount *mount = data;
+	int r = run_loop(mount);
+
+	if (r < 0)
+		g_warning("the session ended: %s", g_strerror(-r));
+	g_mutex_lock(&mount->lock);
+	mount->loop_ended = TRUE;
+	g_cond_signal(&mount->changed);
+	g_mutex_unlock(&mount->lock);
+	g_main_context_invoke(NULL, quit_main_loop, mount);
+	return NULL;
+}
+
+static void wake_up(int signum)
+{
+	/* Interrupts the system call in which the loop waits. */
+}
+
+static void start_loop(Mount *mount)
+{
+	struct sigaction action = {.sa_handler = wake_up};
+
+	sigaction(SIGUSR1, &action, NULL);
+	pthread_create(&mount->loop_thread, NULL, loop_main, mount);
+	mount->loop_started = TRUE;
+}
+
+/* A signal that comes just before the loop waits is lost, so send it until the
+ * loop has ended. */
+static void stop_loop(Mount *mount)
+{
+	if (!mount->loop_started)
+		return;
+	g_mutex_lock(&mount->lock);
+	while (!mount->loop_ended) {
+		fuse_session_exit(mount->session);
+		pthread_kill(mount->loop_thread, SIGUSR1);
+		g_cond_wait_until(&mount->changed, &mount->lock,
+				  g_get_monotonic_time() + 10 * G_TIME_SPAN_MILLISECOND);
+	}
+	g_mutex_unlock(&mount->lock);
+	pthread_join(mount->loop_thread, NULL);
+}
+
+/* --- The detached clone ------------------------------------------------------------------ */
+
+/* The announcer's way in, before the visible mount refuses writers. */
+static gboolean make_read_only(Mount *mount, GError **error)
+{
+	struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+	const char *mountpoint = mount->config.mountpoint;
+
+	mount->clone_fd = open_tree(AT_FDCWD, mountpoint, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (mount->clone_fd >= 0 &&
+	    mount_setattr(AT_FDCWD, mountpoint, 0, &read_only, sizeof(read_only)) == 0)
+		return TRUE;
+	g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
+		    "cannot make the mount on %s read-only: %s", mountpoint, g_strerror(errno));
+	return FALSE;
+}
+
+static void close_clone(Mount *mount)
+{
+	if (mount->clone_fd >= 0)
+		close(mount->clone_fd);
+	mount->clone_fd = -1;
+}
+
+static gboolean start_announcer(Mount *mount, GError **error)
+{
+	struct stat st;
+
+	if (mount->config.privileged && !make_read_only(mount, error))
+		return FALSE;
+	mount->mount_id = mountpoint_mount_id(mount->config.mountpoint);
+	if (stat(mount->config.mountpoint, &st) < 0) {
+		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s: %s",
+			    mount->config.mountpoint, g_strerror(errno));
+		return FALSE;
+	}
+	announcer_start(mount->announcer, mount->session, mount->clone_fd,
+			mount->config.mountpoint, st.st_dev);
+	return TRUE;
+}
+
+/* --- Signals and the unmount --------------------------------------------------------------- */
+
+static gboolean on_signal(gpointer data)
+{
+	Mount *mount = data;
+	g_main_loop_quit(mount->main_loop);
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_mounts_changed(gint fd, GIOCondition condition, gpointer data)
+{
+	Mount *mount = data;
+
+	if (mount->gone || mountpoint_mount_exists(mount->mount_id))
+		return G_SOURCE_CONTINUE;
+	g_message("%s is unmounted", mount->config.mountpoint);
+	mount->gone = TRUE;
+	announcer_stop(mount->announcer);
+	close_clone(mount);
+	return G_SOURCE_CONTINUE;
+}
+
+static void add_source(Mount *mount, guint id)
+{
+	g_array_append_val(mount->sources, id);
+}
+
+static void watch_signals(Mount *mount)
+{
+	add_source(mount, g_unix_signal_add(SIGTERM, on_signal, mount));
+	add_source(mount, g_unix_signal_add(SIGINT, on_signal, mount));
+	add_source(mount, g_unix_signal_add(SIGHUP, on_signal, mount));
+}
+
+static void watch_mounts(Mount *mount)
+{
+	mount->mountinfo_fd = open(MOUNTPOINT_MOUNTINFO, O_RDONLY | O_CLOEXEC);
+	if (mount->mountinfo_fd < 0)
+		return;
+	add_source(mount, g_unix_fd_add(mount->mountinfo_fd, G_IO_PRI, on_mounts_changed, mount));
+	/* What happened before the first poll is not told. */
+	on_mounts_changed(mount->mountinfo_fd, G_IO_PRI, mount);
+}
+
+/* --- All together ------------------------------------------------------------------------------ */
+
+Mount *mount_new(const MountConfig *config, const Fs *fs, Announcer *announcer, GError **error)
+{
+	Mount *mount = g_new0(Mount, 1);
+
+	mount->config = *config;
+	mount->announcer = announcer;
+	mount->clone_fd = mount->mountinfo_fd = -1;
+	mount->main_loop = g_main_loop_new(NULL, FALSE);
+	mount->sources = g_array_new(FALSE, FALSE, sizeof(guint));
+	g_mutex_init(&mount->lock);
+	g_cond_init(&mount->changed);
+
+	if (!open_session(mount, fs, error)) {
+		mount->gone = TRUE;
+		mount_free(mount);
+		return NULL;
+	}
+	watch_signals(mount);
+	start_loop(mount);
+	if (!start_announcer(mount, error)) {
+		mount_free(mount);
+		return NULL;
+	}
+	watch_mounts(mount);
+	return mount;
+}
+
+void mount_wait(Mount *mount)
+{
+	g_main_loop_run(mount->main_loop);
+}
+
+/* Only what is ours: somebody may have mounted something else there since. */
+static void unmount(Mount *mount)
+{
+	if (!mount->gone && mountpoint_mount_exists(mount->mount_id))
+		fuse_session_unmount(mount->session);
+}
+
+void mount_free(Mount *mount)
+{
+	announcer_stop(mount->announcer);
+	stop_loop(mount);
+	for (guint i = 0; i < mount->sources->len; i++)
+		g_source_remove(g_array_index(mount->sources, guint, i));
+	if (mount->session) {
+		unmount(mount);
+		fuse_session_destroy(mount->session);
+	}
+	close_clone(mount);
+	if (mount->mountinfo_fd >= 0)
+		close(mount->mountinfo_fd);
+	g_array_unref(mount->sources);
+	g_main_loop_unref(mount->main_loop);
+	g_cond_clear(&mount->changed);
+	g_mutex_clear(&mount->lock);
+	g_free(mount);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mountpoint.h - the directory to mount on, and whether the mount is still there.
+ */
+#ifndef MOUNTPOINT_H
+#define MOUNTPOINT_H
+
+#include <glib.h>
+
+/* Whether the caller may clone mounts and change their flags (CAP_SYS_ADMIN where
+ * PATH is), which a good read-only mount needs. */
+gboolean mountpoint_is_privileged(const char *path);
+
+/* PATH as an absolute path, owned by the caller.  NULL and ERROR (of G_FILE_ERROR,
+ * one line) where nothing can or should be mounted on it: it is missing, not a
+ * directory, a mount point already, or not the caller's; or there is no FUSE. */
+char *mountpoint_check(const char *path, gboolean privileged, GError **error);
+
+/* The kernel's id of the mount at PATH; 0 if it cannot be told. */
+guint64 mountpoint_mount_id(const char *path);
+
+/* Whether that mount is (still) visible in this mount namespace. */
+gboolean mountpoint_mount_exists(guint64 mount_id);
+
+/* Changes are told here: readable with POLLPRI. */
+#define MOUNTPOINT_MOUNTINFO "/proc/self/mountinfo"
+
+#endif

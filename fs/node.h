@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node.h - one node of the tree: a directory, or one revision of one value.
+ *
+ * A file node never changes: an update makes a new node and swings the entry
+ * to it.  A directory node lives as long as the directory does.
+ *
+ * Nodes are laid out for a million keys: one allocation holds the struct, the
+ * name and the value, and nothing but pointers is shared.  A node keeps its
+ * parent alive, so that the key of a replaced or deleted node can still be told.
+ */
+#ifndef NODE_H
+#define NODE_H
+
+#include "kv.h"
+
+typedef struct Node Node;
+
+typedef enum {
+	NODE_FILE,
+	NODE_DIR,
+} NodeKind;
+
+/* The part of a file node that etcd gives. */
+typedef struct {
+	gint64 create_revision;
+	gint64 mod_revision;
+	gint64 version;
+	gint64 lease;
+} NodeRevisions;
+
+/* The part of a directory node that changes.  Guarded by the tree lock. */
+typedef struct {
+	Node *children;	     /* siblings.h; the index holds the references */
+	guint64 last_offset; /* given to the newest entry; never reused */
+	guint32 n_children;
+	guint32 n_dirs; /* of them directories */
+} NodeDir;
+
+struct Node {
+	gint ref_count;	 /* atomic */
+	guint32 seed;	 /* writer thread: the last seed in which the key was met */
+	Node *parent;	 /* owned reference, immutable; NULL: the root */
+	guint64 nodeid;	 /* immutable, never reused */
+	guint64 offset;	 /* immutable: the readdir offset of the entry */
+	Node *left;	 /* tree lock: siblings.c */
+	Node *right;	 /* tree lock: siblings.c */
+	gint64 mtime_ns; /* since the epoch; a file's is immutable, a directory's: tree lock */
+	union {
+		NodeRevisions revisions; /* file: immutable */
+		NodeDir dir;		 /* directory: tree lock */
+	};
+	guint32 value_len; /* immutable, so all that follows */
+	guint32 raw_len;   /* a cut name (names.h): the key bytes that it stands for */
+	guint8 kind;	   /* NodeKind */
+	guint8 slash;	   /* the key had a leading slash that its path has not */
+	guint8 linked;	   /* tree lock: the tree has an entry that leads here */
+	guint8 name_len;
+	char bytes[]; /* name, NUL, raw, value */
+};
+
+/* The longest name, NUL included, and room for it behind a Node on the stack. */
+#define NODE_NAME_SIZE 256
+
+/* A name: a component, and the raw bytes it stands for when it was cut. */
+typedef struct {
+	const char *name;
+	gsize len; /* at most 255 */
+	KvBytes raw;
+} NodeName;
+
+/* A new file or directory node with one reference; takes one on PARENT, which
+ * is NULL for the root alone.  nodeid, offset and mtime are the caller's to set
+ * before anybody else sees the node. */
+Node *node_new_file(Node *parent, const NodeName *name, const NodeRevisions *revisions,
+		    KvBytes value);
+Node *node_new_dir(Node *parent, const NodeName *name);
+
+Node *node_ref(Node *node);
+void node_unref(Node *node); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Node, node_unref)
+
+static inline const char *node_name(const Node *node)
+{
+	return node->bytes;
+}
+
+static inline KvBytes node_raw(const Node *node)
+{
+	return (KvBytes){(const guint8 *)node->bytes + node->name_len + 1, node->raw_len};
+}
+
+/* Borrowed, valid as long as a reference is held. */
+static inline KvBytes node_value(const Node *node)
+{
+	return (KvBytes){(const guint8 *)node->bytes + node->name_len + 1 + node->raw_len,
+			 node->value_len};
+}
+
+/* Whether the two are (or were) the same entry: parent and name; a GHashTable
+ * pair.  The hash is seeded for each process, so that nobody can choose names
+ * that collide. */
+guint node_entry_hash(gconstpointer node);
+gboolean node_entry_equal(gconstpointer a, gconstpointer b);
+
+/* Whether it holds the value of a key that is also a directory (NAMES_VALUE). */
+gboolean node_is_dir_value(const Node *node);
+
+/* Whether both are files and one is a later revision of the other: no deletion
+ * lies between them.  Both are nodes of the same entry. */
+gboolean node_same_key(const Node *a, const Node *b);
+
+/* Appends the key of a file less the mount's prefix, or for a directory what
+ * all keys in it begin with (less the prefix too), to OUT.  Needs no lock. */
+void node_append_rest(const Node *node, GByteArray *out);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pending.h"
+
+/* A record is its entry first, so that a Node * in a struct can be the key. */
+static guint record_hash(gconstpointer p)
+{
+	return node_entry_hash(((const PendingRecord *)p)->entry);
+}
+
+static gboolean record_equal(gconstpointer a, gconstpointer b)
+{
+	return node_entry_equal(((const PendingRecord *)a)->entry,
+				((const PendingRecord *)b)->entry);
+}
+
+void pending_init(Pending *pending)
+{
+	pending->records = g_hash_table_new_full(record_hash, record_equal,
+						 (GDestroyNotify)pending_record_free, NULL);
+	g_queue_init(&pending->order);
+	g_queue_init(&pending->stale);
+}
+
+void pending_clear(Pending *pending)
+{
+	/* The queues' links are in the records. */
+	g_clear_pointer(&pending->records, g_hash_table_unref);
+}
+
+void pending_record_free(PendingRecord *record)
+{
+	if (!record)
+		return;
+	node_unref(record->entry);
+	node_unref(record->told);
+	node_unref(record->now);
+	g_free(record);
+}
+
+static PendingRecord *find(const Pending *pending, const Node *node)
+{
+	PendingRecord probe = {.entry = (Node *)node};
+	return g_hash_table_lookup(pending->records, &probe);
+}
+
+gboolean pending_has(const Pending *pending, const Node *node)
+{
+	return find(pending, node) != NULL;
+}
+
+static void set_stale(Pending *pending, PendingRecord *record)
+{
+	if (!record->stale)
+		g_queue_push_tail_link(&pending->stale, &record->in_stale);
+	record->stale = TRUE;
+}
+
+static Node *ref_or_null(Node *node)
+{
+	return node ? node_ref(node) : NULL;
+}
+
+static void replace_now(PendingRecord *record, Node *now)
+{
+	Node *before = record->now;
+	record->now = ref_or_null(now);
+	node_unref(before);
+}
+
+void pending_push(Pending *pending, Node *old, Node *now)
+{
+	Node *entry = old ? old : now;
+	PendingRecord *record = find(pending, entry);
+
+	if (record) {
+		replace_now(record, now);
+	} else {
+		record = g_new0(PendingRecord, 1);
+		record->entry = node_ref(entry);
+		record->told = ref_or_null(old);
+		record->now = ref_or_null(now);
+		record->in_order.data = record;
+		record->in_stale.data = record;
+		g_hash_table_add(pending->records, record);
+		g_queue_push_tail_link(&pending->order, &record->in_order);
+	}
+	set_stale(pending, record);
+}
+
+GPtrArray *pending_take_stale(Pending *pending)
+{
+	if (g_queue_is_empty(&pending->stale))
+		return NULL;
+
+	GPtrArray *entries = g_ptr_array_new_full(g_queue_get_length(&pending->stale),
+						  (GDestroyNotify)node_unref);
+	GList *link;
+	while ((link = g_queue_pop_head_link(&pending->stale))) {
+		PendingRecord *record = link->data;
+		record->stale = FALSE;
+		g_ptr_array_add(entries, node_ref(record->entry));
+	}
+	return entries;
+}
+
+PendingRecord *pending_take(Pending *pending)
+{
+	GList *link = g_queue_pop_head_link(&pending->order);
+	if (!link)
+		return NULL;
+
+	PendingRecord *record = link->data;
+	if (record->stale)
+		g_queue_unlink(&pending->stale, &record->in_stale);
+	g_hash_table_steal(pending->records, record);
+	return record;
+}
+
+gboolean pending_give_back(Pending *pending, PendingRecord *record)
+{
+	PendingRecord *newer = find(pending, record->entry);
+
+	if (newer) {
+		node_unref(newer->told);
+		newer->told = g_steal_pointer(&record->told);
+	}
+	pending_record_free(record);
+	return newer != NULL;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is told, and to whom.
+ *
+ *   told      now                    steps
+ *   nothing   file                   create, modify
+ *   nothing   directory              mkdir
+ *   file      file of the same key   modify
+ *   file, directory    nothing       unlink, rmdir
+ *   anything else that differs       as if it went and came
+ *
+ * A step on the entry is made only where the kernel knows the directory: else
+ * nobody watches it.  A modification is then told to each older inode of the key
+ * that the kernel still knows, a deletion likewise, through .etcdfs/inode.
+ *
+ * Races.  The tree goes on changing meanwhile, and everybody looks names up.
+ *  - A creation finds that the kernel has the entry (EEXIST: somebody looked the
+ *    new name up since it was invalidated): invalidate, try again, and at last
+ *    tell it as a modification.
+ *  - A removal finds that the kernel has a newer node there (view.h refuses it
+ *    with EBUSY): the same.
+ *  - The entry is not there any more, or is of another kind (ENOENT, EISDIR...):
+ *    a newer record says so, and takes over.
+ */
+#include "tell.h"
+
+#include <errno.h>
+
+#include "control.h"
+#include "invalidate.h"
+#include "loopback.h"
+
+/* Each attempt is lost only if somebody looks the name up in the microseconds
+ * between the invalidation and the step. */
+#define TELL_ATTEMPTS 8
+
+typedef int (*Recipe)(int dir_fd, const char *name);
+
+/* Makes a step under which the kernel must not hold a node of its own. */
+static int step_on_entry(Teller *teller, Node *node, ViewShow show, Recipe recipe)
+{
+	int fd = route_open(&teller->route, node->parent);
+	int r = fd;
+
+	for (int i = 0; i < TELL_ATTEMPTS && fd >= 0; i++) {
+		view_show(teller->view, node, show);
+		r = recipe(fd, node_name(node));
+		view_show(teller->view, NULL, VIEW_CURRENT);
+		if (r != -EEXIST && r != -EBUSY && r != -ESTALE)
+			break;
+		invalidate_entry(teller->route.session, node->parent->nodeid, node_name(node));
+	}
+	return r < 0 ? r : 0;
+}
+
+static int modify_entry(Teller *teller, Node *node)
+{
+	int fd = route_open(&teller->route, node->parent);
+	return fd < 0 ? fd : loopback_modify(fd, node_name(node));
+}
+
+static void step_on_older(Teller *teller, const Node *node, Recipe recipe)
+{
+	char name[CONTROL_NODEID_NAME_SIZE];
+	int fd = route_open_hidden(&teller->route);
+
+	if (fd < 0)
+		return;
+	control_nodeid_name(node->nodeid, name);
+	int r = recipe(fd, name);
+	if (r < 0 && r != -ENOENT)
+		g_debug("older inode %s: %s", name, g_strerror(-r));
+	/* Else the kernel keeps the name, and with it the inode. */
+	invalidate_entry(teller->route.session, CONTROL_INODE_DIR_NODEID, name);
+}
+
+static void modify_older(Teller *teller, const Node *entry)
+{
+	g_autoptr(GPtrArray) older = inode_older(teller->inodes, entry, TRUE);
+	for (guint i = 0; i < older->len; i++)
+		step_on_older(teller, older->pdata[i], loopback_modify);
+}
+
+static void remove_older(Teller *teller, const Node *entry)
+{
+	g_autoptr(GPtrArray) older = inode_older(teller->inodes, entry, FALSE);
+	for (guint i = 0; i < older->len; i++) {
+		Node *node = older->pdata[i];
+		step_on_older(teller, node,
+			      node->kind == NODE_DIR ? loopback_rmdir : loopback_unlink);
+		inode_unlinked(teller->inodes, node);
+	}
+}
+
+static gboolean is_watched(Teller *teller, const Node *node)
+{
+	return inode_is_known(teller->inodes, node->parent);
+}
+
+static int tell_gone(Teller *teller, Node *told)
+{
+	int r = 0;
+
+	if (is_watched(teller, told))
+		r = step_on_entry(teller, told, VIEW_GONE,
+				  told->kind == NODE_DIR ? loopback_rmdir : loopback_unlink);
+	if (r == 0)
+		inode_unlinked(teller->inodes, told);
+	remove_older(teller, told);
+	return r;
+}
+
+static int tell_modified(Teller *teller, Node *now)
+{
+	int r = is_watched(teller, now) ? modify_entry(teller, now) : 0;
+	if (r == 0)
+		modify_older(teller, now);
+	return r;
+}
+
+static int tell_came(Teller *teller, Node *now)
+{
+	if (!is_watched(teller, now))
+		return 0;
+	int r = step_on_entry(teller, now, VIEW_ABSENT,
+			      now->kind == NODE_DIR ? loopback_mkdir : loopback_create);
+	return r == -EEXIST ? 0 : r;
+}
+
+static void believe(PendingRecord *record, Node *node)
+{
+	Node *before = record->told;
+	record->told = node ? node_ref(node) : NULL;
+	node_unref(before);
+}
+
+int tell(Teller *teller, PendingRecord *record)
+{
+	Node *now = record->now;
+	int r = 0;
+
+	if (record->told == now)
+		return 0;
+	if (record->told && now && node_same_key(record->told, now))
+		return tell_modified(teller, now);
+	if (record->told) {
+		r = tell_gone(teller, record->told);
+		if (r < 0 && !now)
+			return r;
+		believe(record, NULL);
+	}
+	if (!now)
+		return 0;
+	r = tell_came(teller, now);
+	if (r < 0 || now->kind == NODE_DIR)
+		return r;
+	believe(record, now);
+	return tell_modified(teller, now);
+}

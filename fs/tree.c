@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How keys become entries.
+ *
+ * names.c says which path a key has when it is alone.  Two rules depend on the
+ * other keys, and are kept here at each put and delete:
+ *
+ *  - A key that is also a directory (`a` beside `a/b`) is the file `.value` in
+ *    that directory.  A put that needs a directory where a file is turns the one
+ *    into the other at once.  The way back waits for the end of the revision,
+ *    where prune() looks at each directory that lost entries: an empty one goes,
+ *    one with only `.value` left becomes a file.  So a directory keeps its inode
+ *    through a transaction that deletes its last key and creates another.
+ *
+ *  - `x` and `/x` (less the prefix) have one path.  The key without the slash
+ *    gets it; the other one, its twin, is then found at the path in which the
+ *    slash is spelt %2F.  The twin moves when the key without the slash comes
+ *    and goes, so the result does not depend on the order of arrival.
+ */
+#include "tree.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "entries.h"
+#include "names.h"
+
+struct Tree {
+	pthread_rwlock_t lock; /* guards entries (but not what node.h calls immutable), revision */
+	Entries entries;
+	gint64 revision;
+	GByteArray *prefix; /* immutable */
+
+	/* Writer thread only. */
+	NamesPath path;	   /* of the key in hand */
+	NamesPath twin;	   /* of its twin */
+	GByteArray *rest;  /* scratch: the twin's key less the prefix */
+	GPtrArray *shrunk; /* directories (owned) that lost entries in this revision */
+	GArray *changes;   /* borrowed for the time of tree_apply_locked; may be NULL */
+};
+
+static void change_clear(gpointer p)
+{
+	TreeChange *change = p;
+	node_unref(change->old);
+	node_unref(change->now);
+}
+
+GArray *tree_changes_new(void)
+{
+	GArray *changes = g_array_new(FALSE, FALSE, sizeof(TreeChange));
+	g_array_set_clear_func(changes, change_clear);
+	return changes;
+}
+
+Tree *tree_new(KvBytes prefix)
+{
+	Tree *tree = g_new0(Tree, 1);
+	pthread_rwlockattr_t attr;
+
+	/* With the default kind, readers that overlap for ever starve the writer. */
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&tree->lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+
+	entries_init(&tree->entries);
+	tree->prefix = g_byte_array_new();
+	g_byte_array_append(tree->prefix, prefix.data, (guint)prefix.len);
+	names_path_init(&tree->path);
+	names_path_init(&tree->twin);
+	tree->rest = g_byte_array_new();
+	tree->shrunk = g_ptr_array_new_with_free_func((GDestroyNotify)node_unref);
+	return tree;
+}
+
+void tree_free(Tree *tree)
+{
+	if (!tree)
+		return;
+	g_ptr_array_unref(tree->shrunk);
+	g_byte_array_unref(tree->rest);
+	names_path_clear(&tree->twin);
+	names_path_clear(&tree->path);
+	g_byte_array_unref(tree->prefix);
+	entries_clear(&tree->entries);
+	pthread_rwlock_destroy(&tree->lock);
+	g_free(tree);
+}
+
+void tree_read_lock(Tree *tree)
+{
+	pthread_rwlock_rdlock(&tree->lock);
+}
+
+void tree_read_unlock(Tree *tree)
+{
+	pthread_rwlock_unlock(&tree->lock);
+}
+
+void tree_write_lock(Tree *tree)
+{
+	pthread_rwlock_wrlock(&tree->lock);
+}
+
+void tree_write_unlock(Tree *tree)
+{
+	pthread_rwlock_unlock(&tree->lock);
+}
+
+Node *tree_root(Tree *tree)
+{
+	return tree->entries.root;
+}
+
+KvBytes tree_prefix(const Tree *tree)
+{
+	return (KvBytes){tree->prefix->data, tree->prefix->len};
+}
+
+Node *tree_lookup_locked(Tree *tree, Node *dir, const char *name)
+{
+	return entries_lookup(&tree->entries, dir, name, strlen(name));
+}
+
+TreeTotals tree_totals_locked(Tree *tree)
+{
+	return (TreeTotals){
+	    .revision = tree->revision,
+	    .n_keys = tree->entries.n_files,
+	    .n_dirs = tree->entries.n_dirs,
+	    .value_bytes = tree->entries.value_bytes,
+	};
+}
+
+GByteArray *tree_node_key(const Tree *tree, const Node *node)
+{
+	GByteArray *key = g_byte_array_new();
+	g_byte_array_append(key, tree->prefix->data, tree->prefix->len);
+	node_append_rest(node, key);
+	return key;
+}
+
+/* --- Walking a path ------------------------------------------------------ */
+
+static const NodeName dir_value_name = {NAMES_VALUE, sizeof(NAMES_VALUE) - 1, {NULL, 0}};
+
+static NodeName component(const NamesPath *path, gsize i)
+{
+	const NamesComponent *c = &path->components[i];
+	return (NodeName){c->name, c->len, {c->raw, c->raw_len}};
+}
+
+static Node *child(Tree *tree, Node *dir, const NodeName *name)
+{
+	return entries_lookup(&tree->entries, dir, name->name, name->len);
+}
+
+/* The file at PATH, in a directory of that name its `.value`; or NULL. */
+static Node *file_at(Tree *tree, const NamesPath *path)
+{
+	Node *node = tree->entries.root;
+
+	for (gsize i = 0; i < path->n_components; i++) {
+		NodeName name = component(path, i);
+		if (node->kind != NODE_DIR || !(node = child(tree, node, &name)))
+			return NULL;
+	}
+	return node->kind == NODE_DIR ? child(tree, node, &dir_value_name) : node;
+}
+
+/* Sets the canonical path of a key; returns the key less the prefix. */
+static KvBytes set_path(Tree *tree, KvBytes key)
+{
+	g_assert(key.len >= tree->prefix->len);
+	KvBytes rest = {key.data + tree->prefix->len, key.len - tree->prefix->len};
+	names_path_set(&tree->path, rest.data, rest.len, NAMES_DROP_SLASH);
+	return rest;
+}
+
+static void set_twin_path(Tree *tree, KvBytes rest_with_slash)
+{
+	names_path_set(&tree->twin, rest_with_slash.data, rest_with_slash.len, NAMES_KEEP_SLASH);
+}
+
+/* The same, for the twin of a key without the slash. */
+static void set_path_of_twin_of(Tree *tree, KvBytes rest)
+{
+	g_byte_array_set_size(tree->rest, 0);
+	g_byte_array_append(tree->rest, (const guint8 *)"/", 1);
+	g_byte_array_append(tree->rest, rest.data, (guint)rest.len);
+	set_twin_path(tree, (KvBytes){tree->rest->data, tree->rest->len});
+}
+
+Node *tree_find(Tree *tree, KvBytes key)
+{
+	KvBytes rest = set_path(tree, key);
+	Node *file = file_at(tree, &tree->path);
+
+	if (file && file->slash == tree->path.slash)
+		return file;
+	if (!file || !tree->path.slash)
+		return NULL;
+	set_twin_path(tree, rest);
+	return file_at(tree, &tree->twin);
+}
+
+/* --- One entry ------------------------------------------------------------ */
+
+/* Takes over both references. */
+static void report(Tree *tree, Node *old, Node *now)
+{
+	TreeChange change = {old, now};
+	if (tree->changes)
+		g_array_append_val(tree->changes, change);
+	else
+		change_clear(&change);
+}
+
+static Node *link_new(Tree *tree, Node *node)
+{
+	entries_link(&tree->entries, node);
+	report(tree, NULL, node_ref(node));
+	return node;
+}
+
+static Node *swing(Tree *tree, Node *old, Node *now)
+{
+	node_ref(old);
+	entries_swing(&tree->entries, old, now);
+	report(tree, old, node_ref(now));
+	return now;
+}
+
+static void unlink_file(Tree *tree, Node *file)
+{
+	Node *dir = file->parent;
+
+	node_ref(file);
+	entries_unlink(&tree->entries, file);
+	/* Above one, there is more than `.value` left. */
+	if (dir->dir.n_children <= 1)
+		g_ptr_array_add(tree->shrunk, node_ref(dir));
+	report(tree, file, NULL);
+}
+
+/* A new file node with the content of FILE for another name. */
+static Node *copy_file(const Node *file, Node *parent, const NodeName *name)
+{
+	Node *copy = node_new_file(parent, name, &file->revisions, node_value(file));
+	copy->slash = file->slash;
+	return copy;
+}
+
+static NodeName name_of(const Node *node)
+{
+	return (NodeName){node_name(node), node->name_len, node_raw(node)};
+}
+
+static Node *file_to_dir(Tree *tree, Node *file)
+{
+	g_autoptr(Node) keep = node_ref(file);
+	NodeName name = name_of(file);
+	Node *dir = node_new_dir(file->parent, &name);
+
+	dir->slash = file->slash;
+	swing(tree, file, dir);
+	link_new(tree, copy_file(keep, dir, &dir_value_name));
+	return dir;
+}
+
+static void dir_to_file(Tree *tree, Node *dir, Node *value)
+{
+	g_autoptr(Node) keep = node_ref(value);
+	NodeName name = name_of(dir);
+
+	entries_unlink(&tree->entries, value);
+	report(tree, node_ref(keep), NULL);
+	swing(tree, dir, copy_file(keep, dir->parent, &name));
+}
+
+/* --- Put and delete ------------------------------------------------------- */
+
+/* The directory NAME in PARENT; made, or made of a file, where it is missing. */
+static Node *need_dir(Tree *tree, Node *parent, const NodeName *name, gboolean slash)
+{
+	Node *node = child(tree, parent, name);
+
+	if (!node) {
+		node = node_new_dir(parent, name);
+		node->slash = (guint8)slash;
+		return link_new(tree, node);
+	}
+	return node->kind == NODE_DIR ? node : file_to_dir(tree, node);
+}
+
+/* Finds where the file at PATH belongs: its directory and its name there. */
+static Node *need_place(Tree *tree, const NamesPath *path, NodeName *ret_name)
+{
+	gboolean slash = path->slash;
+	Node *dir = tree->entries.root;
+	gsize n = path->n_components;
+
+	*ret_name = dir_value_name;
+	if (n == 0)
+		return dir;
+	for (gsize i = 0; i + 1 < n; i++) {
+		NodeName name = component(path, i);
+		dir = need_dir(tree, dir, &name, slash);
+	}
+	NodeName last = component(path, n - 1);
+	Node *there = child(tree, dir, &last);
+	if (there && there->kind == NODE_DIR)
+		return there;
+	*ret_name = last;
+	return dir;
+}
+
+static void put_at(Tree *tree, const NamesPath *path, const NodeRevisions *revisions, KvBytes value)
+{
+	NodeName name;
+	Node *dir = need_place(tree, path, &name);
+	Node *old = child(tree, dir, &name);
+	Node *now = node_new_file(dir, &name, revisions, value);
+
+	now->slash = (guint8)path->slash;
+	if (old)
+		swing(tree, old, now);
+	else
+		link_new(tree, now);
+}
+
+static void put(Tree *tree, const KeyValue *kv)
+{
+	NodeRevisions revisions = {kv->create_revision, kv->mod_revision, kv->version, kv->lease};
+	KvBytes rest = set_path(tree, kv->key);
+	gboolean slash = tree->path.slash;
+	Node *there = file_at(tree, &tree->path);
+
+	if (there && slash && !there->slash) {
+		set_twin_path(tree, rest);
+		put_at(tree, &tree->twin, &revisions, kv->value);
+	} else if (there && !slash && there->slash) {
+		g_autoptr(Node) twin = node_ref(there);
+		put_at(tree, &tree->path, &revisions, kv->value);
+		set_path_of_twin_of(tree, rest);
+		put_at(tree, &tree->twin, &twin->revisions, node_value(twin));
+	} else {
+		put_at(tree, &tree->path, &revisions, kv->value);
+	}
+}
+
+/* The twin of the key just deleted, if there is one, gets the path at which THERE
+ * still is; FALSE if there is none. */
+static gboolean twin_moves_to(Tree *tree, Node *there, KvBytes rest)
+{
+	set_path_of_twin_of(tree, rest);
+	Node *twin = file_at(tree, &tree->twin);
+	if (!twin)
+		return FALSE;
+
+	NodeName name = name_of(there);
+	Node *moved = copy_file(twin, there->parent, &name);
+	moved->slash = TRUE;
+	swing(tree, there, moved);
+	unlink_file(tree, twin);
+	return TRUE;
+}
+
+static void delete(Tree *tree, KvBytes key)
+{
+	Node *file = tree_find(tree, key);
+	if (!file)
+		return;
+
+	/* A twin at its %2F path has no slash flag, but its key has the slash. */
+	gboolean slash = tree->path.slash;
+	KvBytes rest = {key.data + tree->prefix->len, key.len - tree->prefix->len};
+	if (slash || !twin_moves_to(tree, file, rest))
+		unlink_file(tree, file);
+}
+
+/* Removes DIR and the directories above it as far as they are empty; one that
+ * holds only its own value becomes a file. */
+static void prune(Tree *tree, Node *dir)
+{
+	while (dir->parent && dir->linked) {
+		g_autoptr(Node) keep = node_ref(dir);
+		Node *value = child(tree, dir, &dir_value_name);
+
+		if (dir->dir.n_children > (value ? 1 : 0))
+			return;
+		if (value) {
+			dir_to_file(tree, dir, value);
+			return;
+		}
+		entries_unlink(&tree->entries, dir);
+		report(tree, node_ref(dir), NULL);
+		dir = keep->parent;
+	}
+}
+
+/* --- A whole revision ------------------------------------------------------ */
+
+gboolean tree_check(Tree *tree, const KvBatch *batch)
+{
+	for (gsize i = 0; i < batch->n_events; i++) {
+		const KvEvent *event = &batch->events[i];
+		const Node *held = tree_find(tree, event->kv.key);
+		gint64 created = held ? held->revisions.create_revision : event->kv.mod_revision;
+		gint64 version = held ? held->revisions.version + 1 : 1;
+
+		if (event->type == KV_DELETE ? !held
+					     : event->kv.version != version ||
+						   event->kv.create_revision != created)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+void tree_apply_locked(Tree *tree, const KvEvent *events, gsize n_events, gint64 revision,
+		       GArray *changes)
+{
+	tree->changes = changes;
+	entries_stamp(&tree->entries, g_get_real_time() * 1000);
+	for (gsize i = 0; i < n_events; i++) {
+		if (events[i].type == KV_PUT)
+			put(tree, &events[i].kv);
+		else
+			delete (tree, events[i].kv.key);
+	}
+	for (guint i = 0; i < tree->shrunk->len; i++)
+		prune(tree, tree->shrunk->pdata[i]);
+	g_ptr_array_set_size(tree->shrunk, 0);
+	tree->revision = revision;
+	tree->changes = NULL;
+}
+
+void tree_progress_locked(Tree *tree, gint64 revision)
+{
+	tree->revision = revision;
+}
+
+void tree_foreach_file(Tree *tree, void (*func)(Node *file, gpointer data), gpointer data)
+{
+	GHashTableIter iter;
+	gpointer node;
+
+	g_hash_table_iter_init(&iter, tree->entries.index);
+	while (g_hash_table_iter_next(&iter, &node, NULL))
+		if (((Node *)node)->kind == NODE_FILE)
+			func(node, data);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tree.h - the model: etcd's keys under one prefix, at one revision, as a tree.
+ *
+ * It knows neither etcd's protocol nor FUSE.  One thread changes it (the
+ * writer), many read it.  What a change did is reported as a list of TreeChange;
+ * the tree tells nobody.
+ *
+ * The tree lock is a readers/writer lock that prefers the writer.  Functions
+ * that end in _locked need it, for reading at least; tree_apply_locked and
+ * tree_progress_locked need it for writing.  The writer thread itself may read
+ * without the lock, since nobody else changes anything: tree_check, tree_find.
+ * Inside the tree lock no other lock is taken but the inode table's.
+ */
+#ifndef TREE_H
+#define TREE_H
+
+#include "kv.h"
+#include "node.h"
+
+typedef struct Tree Tree;
+
+/* An entry led to OLD and leads to NOW: both are nodes of the same parent and
+ * name; one of them is NULL where there was none or is none.  Owned references. */
+typedef struct {
+	Node *old;
+	Node *now;
+} TreeChange;
+
+/* A GArray of TreeChange, in the order in which they must be told: a directory
+ * before what is in it when it comes, after it when it goes. */
+GArray *tree_changes_new(void);
+
+typedef struct {
+	gint64 revision; /* last applied */
+	guint64 n_keys;
+	guint64 n_dirs; /* the root included */
+	guint64 value_bytes;
+} TreeTotals;
+
+/* PREFIX is copied; every key given later begins with it. */
+Tree *tree_new(KvBytes prefix);
+void tree_free(Tree *tree);
+
+void tree_read_lock(Tree *tree);
+void tree_read_unlock(Tree *tree);
+void tree_write_lock(Tree *tree);
+void tree_write_unlock(Tree *tree);
+
+/* Never changes; borrowed. */
+Node *tree_root(Tree *tree);
+KvBytes tree_prefix(const Tree *tree);
+
+/* The node that NAME in DIR leads to, borrowed, or NULL. */
+Node *tree_lookup_locked(Tree *tree, Node *dir, const char *name);
+
+TreeTotals tree_totals_locked(Tree *tree);
+
+/* The whole key of a file; of a directory, what all keys in it begin with.
+ * Needs no lock, and works for replaced and deleted nodes as well. */
+GByteArray *tree_node_key(const Tree *tree, const Node *node);
+
+/* The file node that holds KEY, borrowed, or NULL.  Writer thread. */
+Node *tree_find(Tree *tree, KvBytes key);
+
+/* Whether the batch continues what is held: each put has the version after the
+ * one held, each delete hits a key.  FALSE: an event was lost.  Writer thread. */
+gboolean tree_check(Tree *tree, const KvBatch *batch);
+
+/* Applies events in their order, then makes directories out of what needs them
+ * and files out of directories that need them no longer.  The tree is then at
+ * REVISION.  What became of each entry is appended to CHANGES (may be NULL). */
+void tree_apply_locked(Tree *tree, const KvEvent *events, gsize n_events, gint64 revision,
+		       GArray *changes);
+
+/* The tree is at REVISION, which changed nothing. */
+void tree_progress_locked(Tree *tree, gint64 revision);
+
+/* Calls FUNC for each file node; writer thread.  FUNC must not change the tree. */
+void tree_foreach_file(Tree *tree, void (*func)(Node *file, gpointer data), gpointer data);
+
+#endif

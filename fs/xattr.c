@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "xattr.h"
+
+#include <string.h>
+
+#include "entries.h"
+
+typedef struct {
+	Tree *tree;
+	Control *control;
+	const Node *node;
+} Subject;
+
+static GByteArray *bytes_from_text(const char *text)
+{
+	GByteArray *bytes = g_byte_array_new();
+	return g_byte_array_append(bytes, (const guint8 *)text, (guint)strlen(text));
+}
+
+static GByteArray *bytes_from_int(gint64 value)
+{
+	char text[24];
+	g_snprintf(text, sizeof(text), "%" G_GINT64_FORMAT, value);
+	return bytes_from_text(text);
+}
+
+/* Without leading zeros, as etcdctl prints leases and ids. */
+static GByteArray *bytes_from_hex(guint64 value)
+{
+	char text[24];
+	g_snprintf(text, sizeof(text), "%" G_GINT64_MODIFIER "x", value);
+	return bytes_from_text(text);
+}
+
+static GByteArray *get_key(const Subject *s)
+{
+	return tree_node_key(s->tree, s->node);
+}
+
+static GByteArray *get_create_revision(const Subject *s)
+{
+	return bytes_from_int(s->node->revisions.create_revision);
+}
+
+static GByteArray *get_mod_revision(const Subject *s)
+{
+	return bytes_from_int(s->node->revisions.mod_revision);
+}
+
+static GByteArray *get_version(const Subject *s)
+{
+	return bytes_from_int(s->node->revisions.version);
+}
+
+static GByteArray *get_lease(const Subject *s)
+{
+	gint64 lease = s->node->revisions.lease;
+	return lease ? bytes_from_hex((guint64)lease) : NULL;
+}
+
+static GByteArray *get_revision(const Subject *s)
+{
+	tree_read_lock(s->tree);
+	gint64 revision = tree_totals_locked(s->tree).revision;
+	tree_read_unlock(s->tree);
+	return bytes_from_int(revision);
+}
+
+static GByteArray *get_cluster_id(const Subject *s)
+{
+	guint64 id = control_cluster_id(s->control);
+	return id ? bytes_from_hex(id) : NULL;
+}
+
+static GByteArray *get_state(const Subject *s)
+{
+	return bytes_from_text(control_state(s->control));
+}
+
+typedef enum { ON_FILE = 1, ON_DIR = 2, ON_ROOT = 4 } Where;
+
+static const struct {
+	const char *name;
+	guint where;
+	GByteArray *(*get)(const Subject *s);
+} attributes[] = {
+    {"user.etcd.key", ON_FILE, get_key},
+    {"user.etcd.create_revision", ON_FILE, get_create_revision},
+    {"user.etcd.mod_revision", ON_FILE, get_mod_revision},
+    {"user.etcd.version", ON_FILE, get_version},
+    {"user.etcd.lease", ON_FILE, get_lease},
+    {"user.etcd.prefix", ON_DIR | ON_ROOT, get_key},
+    {"user.etcd.revision", ON_ROOT, get_revision},
+    {"user.etcd.cluster_id", ON_ROOT, get_cluster_id},
+    {"user.etcd.state", ON_ROOT, get_state},
+};
+
+static guint where_is(const Subject *s)
+{
+	const Node *node = s->node;
+
+	if (control_is_dir(s->control, node) || node->parent == control_dir(s->control))
+		return 0; /* no key of etcd's */
+	if (node->kind == NODE_FILE)
+		return ON_FILE;
+	return node->nodeid == ENTRIES_ROOT_NODEID ? ON_ROOT : ON_DIR;
+}
+
+GByteArray *xattr_get(Tree *tree, Control *control, const Node *node, const char *name)
+{
+	Subject s = {tree, control, node};
+	guint where = where_is(&s);
+
+	for (guint i = 0; i < G_N_ELEMENTS(attributes); i++)
+		if ((attributes[i].where & where) && strcmp(attributes[i].name, name) == 0)
+			return attributes[i].get(&s);
+	return NULL;
+}
+
+GByteArray *xattr_list(Tree *tree, Control *control, const Node *node)
+{
+	Subject s = {tree, control, node};
+	guint where = where_is(&s);
+	GByteArray *names = g_byte_array_new();
+
+	for (guint i = 0; i < G_N_ELEMENTS(attributes); i++) {
+		const char *name = attributes[i].name;
+		g_autoptr(GByteArray) value =
+		    attributes[i].where & where ? attributes[i].get(&s) : NULL;
+		if (value)
+			g_byte_array_append(names, (const guint8 *)name, (guint)strlen(name) + 1);
+	}
+	return names;
+}

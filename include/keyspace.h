@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keyspace.h - the seam: how a watch tells whoever listens what etcd holds.
+ *
+ * The watch calls, the listener answers.  All calls come from one thread (the
+ * watch's), one at a time; none may block on the network or on a reader.
+ *
+ *   begin, page*, end                  a seed: the whole range at one revision
+ *   apply | progress                   then each later revision, in order
+ *   begin, page*, end                  at any time: a reseed
+ *
+ * A seed is never seen half done: until `end`, whoever reads the listener sees
+ * what was there before.  A `begin` while a seed is unfinished drops that one.
+ * A reseed that turns out equal to what is there must change nothing.
+ */
+#ifndef KEYSPACE_H
+#define KEYSPACE_H
+
+#include "kv.h"
+
+typedef enum {
+	KEYSPACE_APPLIED,
+	/* An event contradicts what is held (a put whose version is not one more
+	 * than the last, a delete of an unknown key): etcd lost an event on the
+	 * way here.  Nothing of the batch was applied; the watch must reseed. */
+	KEYSPACE_EVENT_LOST,
+} KeyspaceVerdict;
+
+/* What a person wants to know first. */
+typedef enum {
+	KEYSPACE_SEEDING,      /* reading for the first time */
+	KEYSPACE_LIVE,	       /* every change arrives */
+	KEYSPACE_RECONNECTING, /* etcd is away; the last tree is served */
+	KEYSPACE_RESEEDING,    /* reading again, to apply the difference */
+} KeyspaceState;
+
+/* Why a reseed happened; each reason is counted. */
+typedef enum {
+	KEYSPACE_RESEED_COMPACTED,  /* the next revision to watch is compacted */
+	KEYSPACE_RESEED_CANCELED,   /* watch cancelled for another reason */
+	KEYSPACE_RESEED_HISTORY,    /* etcd's history went back or is another's */
+	KEYSPACE_RESEED_EVENT_LOST, /* KEYSPACE_EVENT_LOST */
+	KEYSPACE_RESEED_BEHIND,	    /* so far behind that a watch would take longer */
+	KEYSPACE_N_RESEED_REASONS
+} KeyspaceReseedReason;
+
+/* The state of the connection, told whenever any of it changes.  Strings are
+ * borrowed for the call. */
+typedef struct {
+	KeyspaceState state;
+	const char *endpoint; /* HOST:PORT in use or last tried; may be NULL */
+	guint64 cluster_id;   /* 0 until known; so the others */
+	guint64 member_id;
+	guint64 raft_term;
+	guint64 reconnects; /* streams opened after the first */
+	guint64 reseeds[KEYSPACE_N_RESEED_REASONS];
+	guint64 replays_dropped; /* events at or below the applied revision */
+	const char *last_error;	 /* one line, or NULL: none yet */
+	gint64 last_error_us;	 /* its time, microseconds since the epoch */
+} KeyspaceStatus;
+
+typedef struct Keyspace Keyspace;
+
+/* Embedded first in the listener's own struct. */
+struct Keyspace {
+	/* A seed at REVISION begins; it is below an earlier one when etcd's
+	 * history went back. */
+	void (*seed_begin)(Keyspace *keyspace, gint64 revision);
+	/* Its next keys: ascending by bytes over all pages, none twice. */
+	void (*seed_page)(Keyspace *keyspace, const KeyValue *kvs, gsize n_kvs);
+	/* Complete: what is held becomes exactly that. */
+	void (*seed_end)(Keyspace *keyspace);
+	/* One whole revision, above every earlier one. */
+	KeyspaceVerdict (*apply)(Keyspace *keyspace, const KvBatch *batch);
+	/* Every event up to REVISION was delivered; nothing changed. */
+	void (*progress)(Keyspace *keyspace, gint64 revision);
+	/* The state of the connection. */
+	void (*status)(Keyspace *keyspace, const KeyspaceStatus *status);
+};
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* watch.h - how a program starts and stops the etcd side.
+ */
+#ifndef WATCH_H
+#define WATCH_H
+
+#include "keyspace.h"
+
+typedef struct Watch Watch;
+
+/* Plain data, copied by watch_start. */
+typedef struct {
+	const char *const *endpoints; /* HOST:PORT..., NULL-terminated, at least one */
+	KvBytes prefix;		      /* keys that begin with it; empty: every key */
+	guint dial_timeout_ms;	      /* for the first contact, all endpoints together */
+	guint command_timeout_ms;     /* for each unary request (a page, a probe) */
+	guint keepalive_time_ms;      /* HTTP/2 ping after so long without a byte */
+	guint keepalive_timeout_ms;   /* and the connection is dead after so long */
+} WatchConfig;
+
+/* Errors of watch_start; the message is one line for a person. */
+#define WATCH_ERROR (watch_error_quark())
+GQuark watch_error_quark(void);
+typedef enum {
+	WATCH_ERROR_UNREACHABLE, /* names each endpoint and its reason */
+	WATCH_ERROR_REFUSED,	 /* etcd answered, and the answer was no */
+} WatchError;
+
+/* Seeds KEYSPACE and then keeps it current from a thread of its own.  Returns
+ * when the first seed is complete; NULL and ERROR when there was no contact
+ * within the dial timeout, or etcd refused.  KEYSPACE is borrowed until
+ * watch_stop and is called from the watch's thread only.
+ *
+ * gRPC starts threads here: call it after the last fork. */
+Watch *watch_start(const WatchConfig *config, Keyspace *keyspace, GError **error);
+
+/* Cancels what is under way, joins the thread, frees.  No call into the keyspace
+ * comes later.  NULL is fine. */
+void watch_stop(Watch *watch);
+
+#endif

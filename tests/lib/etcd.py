@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real etcd server with its own data and ports, and a quick way to talk to it.
+
+Requests go through the server's JSON gateway over one kept-alive connection for
+each thread, because a process for each put would be the slowest part of a test.
+Keys and values are bytes; str is taken as UTF-8.
+"""
+
+import base64
+import http.client
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+
+from wait import Deadline
+
+# Below the ports that the kernel gives to outgoing connections: a port that is
+# closed for a while (a killed server) is not handed to somebody else, nor does a
+# client that dials it connect to itself.
+PORTS = range(20000, 32000)
+
+
+def free_port():
+    """A port of 127.0.0.1 that nobody listens on."""
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+class EtcdError(Exception):
+    """etcd answered, and the answer was no."""
+
+
+def to_bytes(data):
+    return data.encode() if isinstance(data, str) else bytes(data)
+
+
+def _encode(data):
+    return base64.b64encode(to_bytes(data)).decode()
+
+
+def _decode(text):
+    return base64.b64decode(text or "")
+
+
+def prefix_end(prefix):
+    """The first key after all that begin with PREFIX."""
+    end = bytearray(to_bytes(prefix))
+    while end and end[-1] == 0xFF:
+        end.pop()
+    if not end:
+        return b"\0"
+    end[-1] += 1
+    return bytes(end)
+
+
+class KeyValue:
+    """What etcd says of one key."""
+
+    def __init__(self, kv):
+        self.key = _decode(kv["key"])
+        self.value = _decode(kv.get("value"))
+        self.create_revision = int(kv["create_revision"])
+        self.mod_revision = int(kv["mod_revision"])
+        self.version = int(kv["version"])
+        self.lease = int(kv.get("lease", 0))
+
+
+def put_op(key, value, lease=0):
+    return {"requestPut": {"key": _encode(key), "value": _encode(value), "lease": str(lease)}}
+
+
+def delete_op(key):
+    return {"requestDeleteRange": {"key": _encode(key)}}
+
+
+class Etcd:
+    """One member.  Ports, token and URLs stay the same over restart and restore."""
+
+    def __init__(self, directory, *args):
+        self.directory = directory
+        self.data = os.path.join(directory, "data")
+        self.log = os.path.join(directory, "etcd.log")
+        self.args = args
+        self.process = None
+        self._connections = threading.local()
+        self._generation = 0
+        self._take_ports()
+
+    def _take_ports(self):
+        self.port, self.peer_port = free_port(), free_port()
+        self.endpoint = f"127.0.0.1:{self.port}"
+        self.url = f"http://{self.endpoint}"
+        self.peer_url = f"http://127.0.0.1:{self.peer_port}"
+
+    # The server.
+
+    def command(self):
+        return ["etcd", "--name", "test", "--data-dir", self.data,
+                "--listen-client-urls", self.url, "--advertise-client-urls", self.url,
+                "--listen-peer-urls", self.peer_url,
+                "--initial-advertise-peer-urls", self.peer_url,
+                "--initial-cluster", f"test={self.peer_url}",
+                "--initial-cluster-token", "etcdfs-test",
+                "--logger", "zap", "--log-outputs", "stderr", "--log-level", "warn",
+                *self.args]
+
+    def start(self):
+        """Returns when the server answers a linearizable read."""
+        fresh = not os.path.exists(self.data)
+        deadline = Deadline("etcd answers")
+        while True:
+            with open(self.log, "ab") as log:
+                self.process = subprocess.Popen(
+                    self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            if self._wait_ready(deadline):
+                return self
+            if not fresh:
+                raise RuntimeError(f"etcd did not start again, see {self.log}")
+            shutil.rmtree(self.data, ignore_errors=True)
+            self._take_ports()  # somebody was quicker
+
+    def _wait_ready(self, deadline):
+        while self.process.poll() is None:
+            try:
+                self.call("range", {"key": _encode("ready")})
+                return True
+            except (OSError, http.client.HTTPException, EtcdError):
+                try:  # the bound of a poll, ended early when the server gives up
+                    self.process.wait(timeout=min(0.02, deadline.left()))
+                except subprocess.TimeoutExpired:
+                    pass
+        return False
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
+            self.process = None
+
+    def kill(self):
+        """Like a crash: SIGKILL, nothing said to anybody."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def wipe(self):
+        """Stops the server and forgets all data."""
+        self.stop()
+        shutil.rmtree(self.data)
+
+    def snapshot(self):
+        """Saves a snapshot; returns its file."""
+        self._generation += 1
+        snapshot = os.path.join(self.directory, f"snapshot-{self._generation}.db")
+        self._etcdctl("--endpoints", self.endpoint, "snapshot", "save", snapshot)
+        return snapshot
+
+    def restore(self, snapshot):
+        """Stops the server and puts SNAPSHOT in the place of its data."""
+        self.wipe()
+        self._etcdctl("snapshot", "restore", snapshot, "--name", "test",
+                      "--data-dir", self.data,
+                      "--initial-cluster", f"test={self.peer_url}",
+                      "--initial-advertise-peer-urls", self.peer_url,
+                      "--initial-cluster-token", "etcdfs-test")
+
+    @staticmethod
+    def _etcdctl(*args):
+        subprocess.run(["etcdctl", *args], env={**os.environ, "ETCDCTL_API": "3"},
+                       check=True, stdin=subprocess.DEVNULL, capture_output=True)
+
+    # Requests.
+
+    def call(self, method, body):
+        """One request of the gateway's /v3/kv/METHOD or, with a slash, /v3/METHOD."""
+        path = f"/v3/{method}" if "/" in method else f"/v3/kv/{method}"
+        try:
+            return self._request(path, json.dumps(body))
+        except (OSError, http.client.HTTPException):
+            self._connections.current = None
+            raise
+
+    def _request(self, path, body):
+        connection = getattr(self._connections, "current", None)
+        if connection is None or connection.port != self.port:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port)
+            self._connections.current = connection
+        connection.request("POST", path, body)
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        if response.status != 200:
+            raise EtcdError(answer.get("error", str(answer)))
+        return answer
+
+    def put(self, key, value, lease=0):
+        """Returns the revision of the put."""
+        answer = self.call("put", put_op(key, value, lease)["requestPut"])
+        return int(answer["header"]["revision"])
+
+    def delete(self, key):
+        answer = self.call("deleterange", delete_op(key)["requestDeleteRange"])
+        return int(answer["header"]["revision"])
+
+    def delete_prefix(self, prefix):
+        answer = self.call("deleterange", {"key": _encode(to_bytes(prefix) or b"\0"),
+                                           "range_end": _encode(prefix_end(prefix))})
+        return int(answer["header"]["revision"])
+
+    def txn(self, *ops):
+        """All of OPS (put_op, delete_op) in one revision."""
+        answer = self.call("txn", {"success": list(ops)})
+        return int(answer["header"]["revision"])
+
+    def range(self, prefix):
+        """{key: KeyValue} of every key that begins with PREFIX."""
+        answer = self.call("range", {"key": _encode(to_bytes(prefix) or b"\0"),
+                                     "range_end": _encode(prefix_end(prefix))})
+        return {kv.key: kv for kv in map(KeyValue, answer.get("kvs", []))}
+
+    def revision(self):
+        return self.header()["revision"]
+
+    def header(self):
+        """revision, cluster_id, member_id and raft_term of a fresh answer."""
+        answer = self.call("range", {"key": _encode("\0"), "count_only": True})
+        return {name: int(value) for name, value in answer["header"].items()}
+
+    def compact(self, revision):
+        self.call("compaction", {"revision": str(revision), "physical": True})
+
+    def grant(self, seconds):
+        """A lease of so many seconds."""
+        return int(self.call("lease/grant", {"TTL": str(seconds)})["ID"])
+
+
+class Keys:
+    """The keys of one test: those of ETCD that begin with PREFIX."""
+
+    def __init__(self, etcd, prefix):
+        self.etcd = etcd
+        self.prefix = to_bytes(prefix)
+
+    def full(self, name):
+        return self.prefix + to_bytes(name)
+
+    def put(self, name, value, lease=0):
+        return self.etcd.put(self.full(name), value, lease)
+
+    def delete(self, name):
+        return self.etcd.delete(self.full(name))
+
+    def txn(self, puts=None, deletes=()):
+        """Puts every name of PUTS, deletes every name of DELETES: one revision."""
+        return self.etcd.txn(*(put_op(self.full(name), value)
+                               for name, value in (puts or {}).items()),
+                             *(delete_op(self.full(name)) for name in deletes))
+
+    def all(self):
+        """{name: KeyValue}, the prefix taken off."""
+        kvs = self.etcd.range(self.prefix)
+        return {key[len(self.prefix):]: kv for key, kv in kvs.items()}

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""inotify as the kernel gives it, and inotifywait as people use it.
+
+A transcript is a list of lines such as `OPEN f`, `CREATE,ISDIR d`; events of the
+watched object itself have no name: `MODIFY`.
+"""
+
+import ctypes
+import os
+import select
+import struct
+import subprocess
+from collections import namedtuple
+
+from wait import Deadline
+
+ACCESS, MODIFY, ATTRIB, CLOSE_WRITE, CLOSE_NOWRITE, OPEN = 1, 2, 4, 8, 16, 32
+MOVED_FROM, MOVED_TO, CREATE, DELETE, DELETE_SELF, MOVE_SELF = 64, 128, 256, 512, 1024, 2048
+UNMOUNT, Q_OVERFLOW, IGNORED, ISDIR = 0x2000, 0x4000, 0x8000, 0x40000000
+ALL = 0xFFF
+# Without the events that a reader's own stat, open, read and list raise.
+CHANGES = ALL & ~(ACCESS | CLOSE_NOWRITE | OPEN)
+
+NAMES = {bit: name for name, bit in list(globals().items())
+         if name.isupper() and isinstance(bit, int) and bit & (bit - 1) == 0}
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_HEADER = struct.Struct("iIII")
+
+
+def _checked(result):
+    if result < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+    return result
+
+
+class Event(namedtuple("Event", "wd mask cookie name")):
+    def __str__(self):
+        what = ",".join(name for bit, name in NAMES.items() if self.mask & bit)
+        return f"{what} {os.fsdecode(self.name)}" if self.name else what
+
+
+def transcript(events):
+    return [str(event) for event in events]
+
+
+class Watcher:
+    """One inotify descriptor.  Events that no wait has consumed stay queued."""
+
+    def __init__(self):
+        self.fd = _checked(_libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK))
+        self._queue = []
+
+    def add(self, path, mask=ALL):
+        """Watches PATH; returns the watch descriptor of its events."""
+        return _checked(_libc.inotify_add_watch(self.fd, os.fsencode(path), mask))
+
+    def close(self):
+        os.close(self.fd)
+
+    def _fill(self, deadline):
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        if not poll.poll(deadline.left_ms()):
+            deadline.left()
+            return
+        data = os.read(self.fd, 1 << 16)
+        while data:
+            wd, mask, cookie, length = _HEADER.unpack_from(data)
+            name = data[_HEADER.size:_HEADER.size + length].rstrip(b"\0")
+            self._queue.append(Event(wd, mask, cookie, name))
+            data = data[_HEADER.size + length:]
+
+    def next(self, deadline=None):
+        """The next event."""
+        deadline = deadline or Deadline("an event")
+        while not self._queue:
+            self._fill(deadline)
+        return self._queue.pop(0)
+
+    def until(self, last, what="an event"):
+        """Every event up to and with the first for which LAST(event) is true."""
+        deadline = Deadline(what)
+        events = []
+        try:
+            while not events or not last(events[-1]):
+                events.append(self.next(deadline))
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; seen: {transcript(events)[-50:]}") from None
+        return events
+
+    def until_closed(self, name, count=1):
+        """Every event up to and with the COUNTth CLOSE_WRITE of NAME."""
+        name = os.fsencode(name)
+        seen = []
+
+        def last(event):
+            if event.mask & CLOSE_WRITE and event.name == name:
+                seen.append(event)
+            return len(seen) == count
+        return self.until(last, f"CLOSE_WRITE {os.fsdecode(name)}")
+
+
+class InotifyWait:
+    """An inotifywait process; `lines` are its events as a transcript."""
+
+    def __init__(self, path, *args):
+        """ARGS as the user would give them, -m and -r among them."""
+        self.path = os.fsdecode(path)
+        self.process = subprocess.Popen(
+            ["inotifywait", "--format", "%e %w%f", *args, self.path], bufsize=0,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self._buffer = {self.process.stdout: b"", self.process.stderr: b""}
+        deadline = Deadline("inotifywait: Watches established")
+        said = []
+        while not said or "established" not in said[-1]:
+            try:
+                said.append(self._line(self.process.stderr, deadline))
+            except EOFError:
+                raise RuntimeError(f"inotifywait: {said}") from None
+
+    def _line(self, stream, deadline):
+        poll = select.poll()
+        poll.register(stream, select.POLLIN)
+        while b"\n" not in self._buffer[stream]:
+            if not poll.poll(deadline.left_ms()):
+                deadline.left()
+            elif data := os.read(stream.fileno(), 1 << 16):
+                self._buffer[stream] += data
+            else:
+                raise EOFError
+        line, _, self._buffer[stream] = self._buffer[stream].partition(b"\n")
+        return os.fsdecode(line)
+
+    def _event(self, deadline):
+        what, _, path = self._line(self.process.stdout, deadline).partition(" ")
+        name = path[len(self.path):].lstrip("/")
+        what = what.replace("CLOSE_WRITE,CLOSE", "CLOSE_WRITE")
+        what = what.replace("CLOSE_NOWRITE,CLOSE", "CLOSE_NOWRITE")
+        return f"{what} {name}" if name else what
+
+    def until(self, last):
+        """Every line up to and with LAST."""
+        deadline = Deadline(f"inotifywait says {last}")
+        lines = []
+        try:
+            while not lines or lines[-1] != last:
+                lines.append(self._event(deadline))
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; seen: {lines[-50:]}") from None
+        return lines
+
+    def finish(self):
+        """Waits for a one-shot inotifywait; its lines and its exit status."""
+        deadline = Deadline("inotifywait ends")
+        lines = []
+        try:
+            while True:
+                lines.append(self._event(deadline))
+        except EOFError:
+            return lines, self.process.wait(deadline.left())
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()

@@ -1,0 +1,154 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Issue item 11: what the kernel has seen before costs the daemon no request.
+
+Requests are counted in the daemon's own debug log, between two marks: lookups
+of names that nothing else asks for.
+"""
+
+import mmap
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import case  # noqa: E402
+import inotify  # noqa: E402
+from mount import privileged  # noqa: E402
+
+REQUEST = re.compile(r"fuse: (\w+)\b.*")
+# Not asked for by anybody who waits.
+ASYNCHRONOUS = {"forget", "batch_forget", "forget_multi", "interrupt", "init", "destroy"}
+TIMES = 100
+
+
+class Quiet(case.MountTest):
+    def setUp(self):
+        super().setUp()
+        for i in range(300):
+            self.keys.put(f"d/f{i}", f"value {i}")
+        self.keys.put("f", b"x" * 300000)
+        self.keys.put("deep/er/file", "1")
+        self.mounted = self.mount("-d")
+        self.log = self.watcher()
+        self.log.add(self.mounted.log.path, inotify.MODIFY)
+        self.marks = 0
+
+    def mark(self):
+        """A line in the log that is after whatever was asked for before."""
+        self.marks += 1
+        name = f"mark-{self.marks}"
+        self.assertFalse(os.path.exists(self.mounted.join(name)))
+        while True:
+            lines = self.mounted.log.lines()
+            for number, line in enumerate(lines):
+                if f'"{name}"' in line:
+                    return number
+            self.log.next()
+
+    def requests(self, do, count=TIMES):
+        """What the daemon is asked while DO() runs COUNT times."""
+        begin = self.mark()
+        for _ in range(count):
+            do()
+        end = self.mark()
+        between = self.mounted.log.lines()[begin + 1:end]
+        requests = [match for line in between if (match := REQUEST.search(line))]
+        return [match[0] for match in requests if match[1] not in ASYNCHRONOUS]
+
+    def assert_quiet(self, do, but=()):
+        """DO() asks nothing once it has run; BUT names the requests that an
+        ordinary user's mount makes nevertheless."""
+        self.requests(do, 2)
+        self.assertNotEqual(0, self.marks, "the log shows requests")
+        but = () if privileged() else but
+        self.assertEqual([], [request for request in self.requests(do)
+                              if REQUEST.match(request)[1] not in but])
+
+    def test_the_first_time_is_seen(self):
+        """So that silence means something."""
+        seen = self.requests(lambda: self.mounted.read("d", "f7"), 1)
+        self.assertTrue({"lookup", "read"} <= {REQUEST.match(request)[1] for request in seen}, seen)
+
+    def test_stat(self):
+        self.assert_quiet(lambda: os.stat(self.mounted.join("f")))
+
+    def test_stat_deep(self):
+        self.assert_quiet(lambda: os.stat(self.mounted.join("deep", "er", "file")))
+
+    def test_stat_of_a_directory(self):
+        self.assert_quiet(lambda: os.stat(self.mounted.join("d")))
+        self.assert_quiet(lambda: os.stat(self.mounted.path))
+
+    def test_fstat(self):
+        with open(self.mounted.join("f"), "rb") as file:
+            self.assert_quiet(lambda: os.fstat(file.fileno()))
+
+    def test_access(self):
+        self.assert_quiet(lambda: os.access(self.mounted.join("f"), os.R_OK))
+
+    # An ordinary user's mount asks about each open, to refuse writers in time.
+    OPENING = ("open", "release", "flush")
+
+    def test_open(self):
+        self.assert_quiet(lambda: os.close(os.open(self.mounted.join("f"), os.O_RDONLY)),
+                          self.OPENING)
+
+    def test_read(self):
+        self.assert_quiet(lambda: self.mounted.read("f"), self.OPENING)
+
+    def test_read_many(self):
+        def read_all():
+            for i in range(300):
+                self.mounted.read("d", f"f{i}")
+        self.requests(read_all, 2)
+        self.assertEqual([], [request for request in self.requests(read_all, 3)
+                              if privileged() or REQUEST.match(request)[1] not in self.OPENING])
+
+    def test_mmap(self):
+        def read_mapped():
+            fd = os.open(self.mounted.join("f"), os.O_RDONLY)
+            with mmap.mmap(fd, 300000, mmap.MAP_SHARED, mmap.PROT_READ) as mapped:
+                self.assertEqual(300000, len(mapped[:]))
+            os.close(fd)
+        self.assert_quiet(read_mapped, self.OPENING)
+
+    def test_readdir(self):
+        self.assert_quiet(lambda: os.listdir(self.mounted.join("d")))
+        self.assert_quiet(lambda: os.listdir(self.mounted.path))
+
+    def test_readdir_and_stat_each(self):
+        """ls -l"""
+        def list_long():
+            with os.scandir(self.mounted.join("d")) as entries:
+                self.assertEqual(300, len([entry.stat() for entry in entries]))
+        self.assert_quiet(list_long)
+
+    def test_failed_lookups(self):
+        self.assert_quiet(lambda: os.path.exists(self.mounted.join("nope")))
+        self.assert_quiet(lambda: os.path.exists(self.mounted.join("d", "nope")))
+
+    def test_what_a_change_costs(self):
+        """Only what changed is asked for again: one lookup of the name and one
+        read of the new inode; its neighbours stay known."""
+        def read_both():
+            for name in ("f1", "f2"):
+                self.mounted.read("d", name)
+        self.requests(read_both, 2)
+        self.keys.put("d/f1", "new")
+        self.mounted.settle()
+        asked = [request for request in self.requests(read_both)
+                 if privileged() or REQUEST.match(request)[1] not in self.OPENING]
+        self.assertEqual([], [request for request in asked if '"f2"' in request])
+        self.assertLessEqual(len(asked), 2, asked)
+
+    def test_a_name_that_comes_ends_the_negative_entry(self):
+        self.assertFalse(os.path.exists(self.mounted.join("d", "later")))
+        self.keys.put("d/later", "1")
+        self.mounted.settle()
+        self.assertEqual(b"1", self.mounted.read("d", "later"))
+        self.assertIn("later", self.mounted.list("d"))
+
+
+if __name__ == "__main__":
+    case.main()

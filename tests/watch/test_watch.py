@@ -1,0 +1,483 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The watch against a real etcd: what its listener is told, call by call."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import tap  # noqa: E402
+from etcd import Etcd, free_port, put_op, delete_op  # noqa: E402
+from proxy import Proxy  # noqa: E402
+from wait import LIMIT, Deadline, times  # noqa: E402
+
+PREFIX = b"/w/"
+REASONS = ("compacted", "canceled", "history", "event_lost", "behind")
+
+
+def unescape(text):
+    return re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), text)
+
+
+class Log:
+    """A keyspace-log, and the state of etcd as its lines alone tell it."""
+
+    def __init__(self, endpoints, prefix=PREFIX, **env):
+        self.keys = {}
+        self.revision = 0
+        self.batches = []  # (revision, [(key, value or None)...])
+        self.seeds = []  # (revision, keys, changed)
+        self.progress = 0
+        self.state = self.reconnects = self.failed = None
+        self.reseeds = dict.fromkeys(REASONS, 0)
+        self.lost = 0
+        self.faults = []
+        self._diff = {}
+        self._told = threading.Condition()
+        self._process = subprocess.Popen(
+            [os.environ["KEYSPACE_LOG"], endpoints, os.fsdecode(prefix)],
+            env={**os.environ, **env}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def until(self, condition, what):
+        """Waits until CONDITION(self), asked after each line."""
+        deadline = Deadline(what)
+        with self._told:
+            while not condition(self):
+                self._told.wait(deadline.left())
+        return self
+
+    def until_seeded(self):
+        return self.until(lambda log: log.seeds and log.state == "live", "live")
+
+    def until_at(self, revision):
+        return self.until(lambda log: log.revision >= revision, f"revision {revision}")
+
+    def stop(self):
+        """Ends the program; returns its status and what it said on stderr."""
+        if not self._process.stdin.closed:
+            self._process.stdin.close()
+        status = self._process.wait(timeout=LIMIT)
+        errors = self._process.stderr.read().decode()
+        self._process.stderr.close()
+        return status, errors
+
+    def _read(self):
+        for line in self._process.stdout:
+            with self._told:
+                self._take(line.rstrip(b"\n").split(b" "))
+                self._told.notify_all()
+        self._process.stdout.close()
+
+    def _take(self, words):
+        getattr(self, "_on_" + words[0].decode())(*map(unescape, words[1:]))
+
+    def _on_begin(self, revision):
+        self._diff = {}
+
+    def _on_diff(self, key, value=None):
+        self._diff[key] = value
+
+    def _on_end(self, revision, keys, changed):
+        for key, value in self._diff.items():
+            self._set(key, value)
+        self.revision = int(revision)
+        self.seeds.append((int(revision), int(keys), int(changed)))
+
+    def _on_batch(self, revision, events):
+        if int(revision) <= self.revision:
+            self.faults.append(f"batch {revision} after {self.revision}")
+        self.batches.append((int(revision), []))
+        self._left = int(events)
+
+    def _on_put(self, key, value=b""):
+        self._set(key, value)
+        self._on_event(key, value)
+
+    def _on_delete(self, key):
+        self._set(key, None)
+        self._on_event(key, None)
+
+    def _on_event(self, key, value):
+        revision, events = self.batches[-1]
+        events.append((key, value))
+        if len(events) == self._left:
+            self.revision = revision
+
+    def _set(self, key, value):
+        if value is None:
+            self.keys.pop(key, None)
+        else:
+            self.keys[key] = value
+
+    def _on_lost(self, revision):
+        self.lost += 1
+
+    def _on_progress(self, revision):
+        if int(revision) <= self.revision:
+            self.faults.append(f"progress {revision} after {self.revision}")
+        self.progress = self.revision = int(revision)
+
+    def _on_state(self, name, endpoint, reconnects, *rest):
+        self.state, self.reconnects = name.decode(), int(reconnects)
+        self.reseeds = dict(zip(REASONS, map(int, rest)))
+        self.error = b" ".join(rest[len(REASONS):]).decode()
+
+    def _on_failed(self, *words):
+        self.failed = b" ".join(words).decode()
+
+    def _on_stopped(self):
+        pass
+
+
+class WatchTest(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="etcdfs-watch-")
+        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+
+    def start_etcd(self, *args):
+        self.etcd = Etcd(self.directory, *args).start()
+        self.addCleanup(self.etcd.stop)
+        return self.etcd
+
+    def start_proxy(self):
+        proxy = Proxy(free_port(), self.etcd.port)
+        self.addCleanup(proxy.close)
+        return proxy
+
+    def start_log(self, endpoints=None, **options):
+        log = Log(endpoints or self.etcd.endpoint, **options)
+        self.addCleanup(log.stop)
+        return log
+
+    def put(self, name, value):
+        return self.etcd.put(PREFIX + name.encode(), value)
+
+    def assert_current(self, log):
+        """LOG holds what etcd does, and got there without a fault."""
+        log.until_at(self.put("last", "last"))
+        self.assertEqual(log.keys, {key: kv.value for key, kv in self.etcd.range(PREFIX).items()})
+        self.assertEqual(log.faults, [])
+
+    def assert_reseeds(self, log, **expected):
+        self.assertEqual(log.reseeds, {**dict.fromkeys(REASONS, 0), **expected}, log.error)
+
+
+class Seed(WatchTest):
+    def test_empty(self):
+        self.start_etcd()
+        log = self.start_log().until_seeded()
+        self.assertEqual(log.seeds, [(1, 0, 0)])
+        self.assert_current(log)
+
+    def test_in_pages(self):
+        self.start_etcd()
+        count = times(20000)
+        for start in range(0, count, 100):
+            self.etcd.txn(*(put_op(PREFIX + b"%06d" % i, "v" * 300)
+                            for i in range(start, start + 100)))
+        log = self.start_log().until_seeded()
+        self.assertEqual(log.seeds, [(self.etcd.revision(), count, count)])
+        self.assert_current(log)
+
+    def test_large_values(self):
+        """A first page of them is large; later pages shrink."""
+        self.start_etcd()
+        for i in range(times(300, slow=150)):
+            self.put(f"{i:03}", bytes([i % 251]) * 200_000)
+        log = self.start_log().until_seeded()
+        self.assert_current(log)
+
+    def test_every_key(self):
+        """The empty prefix; keys of any bytes."""
+        self.start_etcd()
+        for key in (b"\0", b"\xff", b"\xff\xff\xff", b"a", b"a\0", b"/", b"\n", b"\\101"):
+            self.etcd.put(key, key)
+        log = self.start_log(prefix=b"").until_seeded()
+        self.etcd.put(b"\xff\xff\xff\xff", "later")
+        log.until_at(self.etcd.put(b"\0\0", "later"))
+        self.assertEqual(log.keys, {key: kv.value for key, kv in self.etcd.range(b"").items()})
+
+    def test_neighbours(self):
+        """Keys beside the prefix are not in it."""
+        self.start_etcd()
+        self.etcd.put(b"/w", "x")
+        self.etcd.put(b"/w0", "x")
+        log = self.start_log().until_seeded()
+        self.etcd.put(b"/w0", "y")
+        self.assert_current(log)
+        self.assertEqual(len(log.batches), 1)
+
+
+class Live(WatchTest):
+    def test_events(self):
+        self.start_etcd()
+        self.put("gone", "1")
+        log = self.start_log().until_seeded()
+        put = self.put("new", "1")
+        transaction = self.etcd.txn(put_op(PREFIX + b"a", "1"), delete_op(PREFIX + b"gone"),
+                                    put_op(PREFIX + b"new", "2"))
+        self.assert_current(log)
+        self.assertEqual(log.batches[:2], [
+            (put, [(PREFIX + b"new", b"1")]),
+            (transaction, [(PREFIX + b"a", b"1"), (PREFIX + b"gone", None),
+                           (PREFIX + b"new", b"2")])])
+
+    def test_one_revision_of_many(self):
+        """Larger than a fragment, and still one batch."""
+        self.start_etcd()
+        count = times(20000)
+        for start in range(0, count, 100):
+            self.etcd.txn(*(put_op(PREFIX + b"k" * 300 + b"%06d" % i, "")
+                            for i in range(start, start + 100)))
+        log = self.start_log().until_seeded()
+        revision = self.etcd.delete_prefix(PREFIX)
+        log.until_at(revision)
+        self.assertEqual([(at, len(events)) for at, events in log.batches], [(revision, count)])
+        self.assert_current(log)
+
+    def test_catching_up_in_fragments(self):
+        self.start_etcd()
+        proxy = self.start_proxy()
+        log = self.start_log(proxy.endpoint).until_seeded()
+        proxy.refuse()
+        for i in range(20):
+            self.put(f"{i}", bytes([65 + i]) * 1_000_000)
+        proxy.accept()
+        self.assert_current(log)
+        self.assertEqual([len(events) for _, events in log.batches], [1] * 21)
+        self.assert_reseeds(log)
+
+    def test_progress_outlives_compaction(self):
+        """Nothing happens here while etcd moves on: the watch moves with it."""
+        self.start_etcd("--experimental-watch-progress-notify-interval=100ms")
+        proxy = self.start_proxy()
+        self.put("quiet", "1")
+        log = self.start_log(proxy.endpoint).until_seeded()
+        for i in range(20):
+            revision = self.etcd.put("/elsewhere", str(i))
+        log.until(lambda log: log.progress >= revision, "progress")
+        proxy.refuse()
+        self.etcd.compact(revision)
+        proxy.accept()
+        self.assert_current(log)
+        self.assert_reseeds(log)
+
+
+class Away(WatchTest):
+    def test_sigkill(self):
+        self.start_etcd()
+        log = self.start_log().until_seeded()
+        for turn in range(times(5, slow=2)):
+            for i in range(50):
+                self.put(f"k{i}", f"{turn}")
+            self.etcd.kill()
+            log.until(lambda log: log.state == "reconnecting", "the loss noticed")
+            self.etcd.start()
+        self.assert_current(log)
+        self.assertEqual(len(log.seeds), 1)
+        self.assert_reseeds(log)
+
+    def test_cut_while_keys_change(self):
+        self.start_etcd()
+        proxy = self.start_proxy()
+        log = self.start_log(proxy.endpoint).until_seeded()
+        revisions = []
+        for turn in range(times(20, slow=5)):
+            for i in range(100):
+                revisions.append(self.put(f"k{i}", f"{turn}"))
+                if i == 50:
+                    proxy.cut()
+            log.until(lambda log, n=turn: log.reconnects > n, "the next stream")
+        self.assert_current(log)
+        self.assertEqual([at for at, _ in log.batches[:-1]], revisions)
+        self.assertEqual(len(log.seeds), 1)
+
+    def test_half_open(self):
+        """No byte comes any more, and no reset either, on a quiet watch."""
+        self.start_etcd()
+        proxy = self.start_proxy()
+        log = self.start_log(proxy.endpoint, KEYSPACE_LOG_KEEPALIVE_MS="1000").until_seeded()
+        proxy.hold()
+        self.put("unseen", "1")
+        log.until(lambda log: log.state == "reconnecting", "the silence noticed")
+        proxy.flow()
+        self.assert_current(log)
+        self.assertEqual(len(log.seeds), 1)
+
+    def test_next_endpoint(self):
+        self.start_etcd()
+        first, second = self.start_proxy(), self.start_proxy()
+        log = self.start_log(f"{first.endpoint},{second.endpoint}").until_seeded()
+        first.refuse()
+        self.assert_current(log)
+        self.assertEqual(len(log.seeds), 1)
+
+    def test_one_warning_per_outage(self):
+        self.start_etcd()
+        proxy = self.start_proxy()
+        log = self.start_log(proxy.endpoint).until_seeded()
+        attempts = set()
+        proxy.refuse()
+        log.until(lambda log: log.error == "connection refused", "an attempt")
+        proxy.accept()
+        self.assert_current(log)
+        _, errors = log.stop()
+        self.assertEqual(errors.count("WARNING"), 1, errors)
+        self.assertRegex(errors, f"lost contact with etcd at {proxy.endpoint}: .+\n")
+
+
+class Reseed(WatchTest):
+    def setUp(self):
+        super().setUp()
+        self.start_etcd()
+        self.proxy = self.start_proxy()
+        for name in ("same", "changed", "gone"):
+            self.put(name, "1")
+        self.log = self.start_log(self.proxy.endpoint).until_seeded()
+
+    def leave(self):
+        self.log.until_at(self.put("before", "1"))
+        self.proxy.refuse()
+        self.log.until(lambda log: log.state == "reconnecting", "the loss noticed")
+
+    def test_compacted(self):
+        self.leave()
+        self.put("changed", "2")
+        self.put("new", "1")
+        self.etcd.compact(self.etcd.delete(PREFIX + b"gone"))
+        self.proxy.accept()
+        self.log.until(lambda log: len(log.seeds) == 2, "the reseed")
+        self.assert_current(self.log)
+        self.assertEqual(self.log.seeds[1][1:], (4, 3))
+        self.assert_reseeds(self.log, compacted=1)
+
+    def test_older_snapshot(self):
+        snapshot = self.etcd.snapshot()
+        self.put("changed", "2")
+        self.leave()
+        self.etcd.restore(snapshot)
+        self.etcd.start()
+        self.proxy.accept()
+        self.assert_current(self.log)
+        self.assertEqual(self.log.seeds[1][1:], (3, 2))
+        self.assert_reseeds(self.log, history=1)
+
+    def test_older_snapshot_written_past(self):
+        """The revision alone shows nothing, nor do the cluster and the term."""
+        snapshot = self.etcd.snapshot()
+        self.put("changed", "2")
+        self.leave()
+        self.etcd.restore(snapshot)
+        self.etcd.start()
+        while self.etcd.revision() < self.log.revision + 10:
+            self.put("other", "1")
+        self.proxy.accept()
+        self.log.until(lambda log: len(log.seeds) == 2, "the reseed")
+        self.assert_current(self.log)
+        self.assert_reseeds(self.log, history=1)
+
+    def test_wiped(self):
+        self.leave()
+        self.etcd.wipe()
+        self.etcd.start()
+        self.proxy.accept()
+        self.assert_current(self.log)
+        self.assertEqual(self.log.seeds[1], (1, 0, 4))
+        self.assert_reseeds(self.log, history=1)
+
+    def test_another_cluster(self):
+        self.leave()
+        directory = os.path.join(self.directory, "other")
+        os.mkdir(directory)
+        self.etcd = Etcd(directory).start()
+        self.addCleanup(self.etcd.stop)
+        self.proxy.target = self.etcd.port
+        while self.etcd.revision() < self.log.revision + 10:
+            self.put("other", "1")
+        self.proxy.accept()
+        self.log.until(lambda log: len(log.seeds) == 2, "the reseed")
+        self.assert_current(self.log)
+        self.assert_reseeds(self.log, history=1)
+
+
+class Start(WatchTest):
+    """What a person reads when the first contact fails."""
+
+    def failure(self, endpoints, **env):
+        log = self.start_log(endpoints, **env)
+        log.until(lambda log: log.failed, "the failure")
+        self.assertEqual(log.stop()[0], 1)
+        return log.failed
+
+    def test_refused(self):
+        endpoint = f"127.0.0.1:{free_port()}"
+        self.assertEqual(self.failure(endpoint, KEYSPACE_LOG_DIAL_MS="500"),
+                         f"etcd not reachable within 0.5 s: {endpoint}: connection refused")
+
+    def test_each_endpoint_is_named(self):
+        refused, unknown = f"127.0.0.1:{free_port()}", "no-such-host.invalid:2379"
+        failed = self.failure(f"{refused},{unknown}")
+        self.assertRegex(failed, f"^etcd not reachable within 2 s: {refused}: connection refused; "
+                                 f"{unknown}: (unknown host|the host's name was not resolved)$")
+
+    def test_silent(self):
+        self.start_etcd()
+        proxy = self.start_proxy()
+        proxy.hold()
+        self.assertEqual(self.failure(proxy.endpoint, KEYSPACE_LOG_DIAL_MS="500"),
+                         f"etcd not reachable within 0.5 s: {proxy.endpoint}: no answer")
+
+    def test_silent_and_well(self):
+        self.start_etcd()
+        proxy = self.start_proxy()
+        silent = self.start_proxy()
+        silent.hold()
+        self.start_log(f"{silent.endpoint},{self.etcd.endpoint}").until_seeded()
+
+    def test_auth(self):
+        self.start_etcd()
+        self.etcd.call("auth/user/add", {"name": "root", "password": "root"})
+        self.etcd.call("auth/user/grant", {"user": "root", "role": "root"})
+        self.etcd.call("auth/enable", {})
+        self.assertEqual(self.failure(self.etcd.endpoint),
+                         f"etcd at {self.etcd.endpoint} refused: "
+                         "etcdserver: user name is empty")
+
+
+class Stop(WatchTest):
+    def test_while_live(self):
+        self.start_etcd()
+        log = self.start_log().until_seeded()
+        self.assertEqual(log.stop()[0], 0)
+
+    def test_while_away(self):
+        self.start_etcd()
+        log = self.start_log().until_seeded()
+        self.etcd.kill()
+        log.until(lambda log: log.state == "reconnecting", "the loss noticed")
+        self.assertEqual(log.stop()[0], 0)
+
+    def test_while_silent(self):
+        """A probe is under way and will not come back."""
+        self.start_etcd()
+        proxy = self.start_proxy()
+        log = self.start_log(proxy.endpoint).until_seeded()
+        proxy.hold()
+        proxy.cut()
+        log.until(lambda log: log.state == "reconnecting", "the loss noticed")
+        self.assertEqual(log.stop()[0], 0)
+
+
+if __name__ == "__main__":
+    if not shutil.which("etcd"):
+        print("1..0 # SKIP no etcd")
+        sys.exit(0)
+    sys.exit(tap.run(sys.argv[1:]))

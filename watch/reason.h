@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reason.h - what gRPC and etcd say about a failure, in words for a person.
+ */
+#ifndef REASON_H
+#define REASON_H
+
+#include <glib.h>
+
+/* The useful part of a gRPC or etcd message, on one line, valid UTF-8. */
+char *reason_from_text(const char *text, gsize len);
+
+/* Whether etcd's TEXT says that we may not, or are not who we say: a watch that
+ * is refused is cancelled with such a text and no code. */
+gboolean reason_is_refusal(const char *text);
+
+#endif

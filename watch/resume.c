@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* resume.c - why no event is lost.
+ *
+ * The listener holds etcd's state at one revision, `applied`.  Everything here
+ * keeps that sentence true, whatever the network does.
+ *
+ * Forward.  A watch is always opened at applied + 1.  etcd sends revisions in
+ * order and each of them whole, apart from fragments, so `applied` moves for two
+ * reasons only: a whole revision was delivered, or etcd said to our own watch
+ * that everything up to a revision had been sent.  The header of a response
+ * with events proves nothing: while a watch catches up the header is ahead of
+ * the events.  Nor does the header of `created`.  If the stream dies at any
+ * byte, `applied` is right, and the next watch begins after it.
+ *
+ * Twice.  Old servers send old events again.  What is at or below `applied` is
+ * counted and dropped: it is in the listener's state already.
+ *
+ * Gaps.  etcd says so when the revision after `applied` is compacted: then
+ * nobody can tell what happened in between, and the range is read again.  The
+ * revision that it names is no place to resume at.  Old servers also lose
+ * events without a word; the listener finds out, because a key's version goes
+ * up by one with each put, and refuses the batch: read again.
+ *
+ * Another past.  A watch on a revision that etcd has not reached yet is silent
+ * until it gets there, and skips what lies between.  This happens when etcd
+ * comes back from a backup or with an empty disk, and the cluster id may well
+ * be the same.  So before a watch is resumed, etcd is asked where it stands, by
+ * a read that goes through its quorum: a lower revision than ours, another
+ * cluster, or a lower term, and the range is read again.  If it went back and
+ * has since been written past our revision, none of these shows; then the last
+ * event applied is asked for, at its own revision, and must still be there.
+ *
+ * The reading again gives the listener the difference only.  While it reads,
+ * no stream is open; the watch starts one revision after the one all pages were
+ * read at, so nothing falls between.
+ */
+#include "resume.h"
+
+#include <string.h>
+
+#include "reason.h"
+
+#define BACKOFF_MIN_US (50 * G_TIME_SPAN_MILLISECOND)
+#define BACKOFF_MAX_US (5 * G_TIME_SPAN_SECOND)
+/* A watch that lived so long ends a series of failures; a connection that was
+ * made does not, since it may fail again at once, for ever. */
+#define LIVED_US (10 * G_TIME_SPAN_SECOND)
+/* etcd answers `created` at once or not at all. */
+#define OPENING_US (10 * G_TIME_SPAN_SECOND)
+/* While live, between two probes; a half more at random. */
+#define PROBE_US (10 * G_TIME_SPAN_SECOND)
+/* etcd catches up by 1,000 revisions each 100 ms, with writers waiting: from
+ * here on, reading again is quicker for us and kinder to it. */
+#define BEHIND_MAX 100000
+
+void resume_init(Resume *resume, guint32 chance)
+{
+	*resume = (Resume){ .dirty = TRUE, .shown = KEYSPACE_SEEDING };
+	resume->anchor.key = g_byte_array_new();
+	resume->rand = g_rand_new_with_seed(chance);
+	fragment_init(&resume->fragment);
+	fragment_init(&resume->delivered);
+}
+
+void resume_clear(Resume *resume)
+{
+	g_clear_pointer(&resume->last_error, g_free);
+	g_clear_pointer(&resume->anchor.key, g_byte_array_unref);
+	g_clear_pointer(&resume->rand, g_rand_free);
+	fragment_clear(&resume->fragment);
+	fragment_clear(&resume->delivered);
+}
+
+static ResumeAction *act(GArray *actions, ResumeActionType type)
+{
+	g_array_set_size(actions, actions->len + 1);
+	g_array_index(actions, ResumeAction, actions->len - 1) = (ResumeAction){ .type = type };
+	return &g_array_index(actions, ResumeAction, actions->len - 1);
+}
+
+static void arm(Resume *resume, gint64 delay_us, GArray *actions)
+{
+	act(actions, RESUME_ARM)->at_us = resume->now_us + delay_us;
+}
+
+static void arm_probe(Resume *resume, GArray *actions)
+{
+	arm(resume, g_rand_double_range(resume->rand, PROBE_US, PROBE_US * 1.5), actions);
+}
+
+static void G_GNUC_PRINTF(2, 3) blame(Resume *resume, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	g_free(resume->last_error);
+	resume->last_error = g_strdup_vprintf(format, args);
+	resume->n_errors++;
+	va_end(args);
+}
+
+/* ---- the past: is it still ours? ---- */
+
+static void anchor_set(Resume *resume, const KeyValue *kv, KvEventType type)
+{
+	ResumeAnchor *anchor = &resume->anchor;
+
+	g_byte_array_set_size(anchor->key, 0);
+	g_byte_array_append(anchor->key, kv->key.data, kv->key.len);
+	anchor->revision = kv->mod_revision;
+	anchor->type = type;
+}
+
+static gboolean anchor_holds(const ResumeAnchor *anchor, const KeyValue *kv)
+{
+	if (anchor->type == KV_DELETE)
+		return kv == NULL;
+	return kv && kv->mod_revision == anchor->revision;
+}
+
+/* Terms never fall in one history, and a backup starts at term 1. */
+static void see_header(Resume *resume, const EtcdHeader *header)
+{
+	guint64 term = MAX(resume->seen.raft_term, header->raft_term);
+
+	resume->seen = *header;
+	resume->seen.raft_term = term;
+}
+
+static void forget_history(Resume *resume)
+{
+	resume->applied = 0;
+	resume->seen = (EtcdHeader){ 0 };
+	resume->anchor.revision = 0;
+}
+
+/* NULL, or why the HEADER of a linearizable answer cannot be of our history,
+ * which had reached FLOOR when we asked. */
+static const char *history_fault(const Resume *resume, const EtcdHeader *header, gint64 floor)
+{
+	if (resume->seen.cluster_id != 0 && header->cluster_id != resume->seen.cluster_id)
+		return "another cluster answers";
+	if (header->revision < floor)
+		return "etcd's revision went back";
+	if (header->raft_term < resume->seen.raft_term)
+		return "etcd's raft term went back";
+	return NULL;
+}
+
+/* ---- what to do next ---- */
+
+static void begin_seed(Resume *resume, GArray *actions)
+{
+	resume->state = RESUME_SEEDING;
+	resume->dirty = TRUE;
+	resume->seed_revision = 0;
+	act(actions, RESUME_READ_PAGE)->first = TRUE;
+}
+
+static void begin_probe(Resume *resume, gboolean anchored, GArray *actions)
+{
+	ResumeAction *action = act(actions, RESUME_PROBE);
+
+	resume->probe_floor = resume->applied;
+	resume->probe_anchor = anchored && resume->anchor.revision != 0;
+	if (!resume->probe_anchor)
+		return;
+	action->anchor.key = (KvBytes){ resume->anchor.key->data, resume->anchor.key->len };
+	action->anchor.revision = resume->anchor.revision;
+}
+
+static void begin_open(Resume *resume, GArray *actions)
+{
+	resume->state = RESUME_OPENING;
+	if (resume->opened)
+		resume->reconnects++;
+	resume->opened = TRUE;
+	act(actions, RESUME_OPEN)->revision = resume->applied + 1;
+	arm(resume, OPENING_US, actions);
+}
+
+/* Ends whatever is under way. */
+static void leave(Resume *resume, GArray *actions)
+{
+	if (resume->state == RESUME_LIVE && resume->now_us - resume->live_since_us >= LIVED_US)
+		resume->backoff_us = 0;
+	fragment_reset(&resume->fragment);
+	resume->probing = FALSE;
+	act(actions, RESUME_CLOSE);
+}
+
+/* Decorrelated jitter: each delay is random up to three times the last, so that
+ * clients that lost the same etcd come back at different times. */
+static void begin_wait(Resume *resume, GArray *actions)
+{
+	gint64 limit = MIN(MAX(resume->backoff_us, BACKOFF_MIN_US) * 3, BACKOFF_MAX_US);
+
+	resume->backoff_us = g_rand_double_range(resume->rand, BACKOFF_MIN_US, limit);
+	resume->state = RESUME_WAITING;
+	arm(resume, resume->backoff_us, actions);
+}
+
+static void show(Resume *resume, KeyspaceState state)
+{
+	if (resume->shown != KEYSPACE_SEEDING || state == KEYSPACE_LIVE)
+		resume->shown = state;
+}
+
+static void fail(Resume *resume, const char *reason, GArray *actions)
+{
+	blame(resume, "%s", reason);
+	show(resume, KEYSPACE_RECONNECTING);
+	leave(resume, actions);
+	begin_wait(resume, actions);
+}
+
+/* The cause has been blamed. */
+static void reseed(Resume *resume, KeyspaceReseedReason reason, GArray *actions)
+{
+	resume->reseeds[reason]++;
+	resume->dirty = TRUE;
+	show(resume, KEYSPACE_RESEEDING);
+	if (reason == KEYSPACE_RESEED_HISTORY)
+		forget_history(resume);
+	leave(resume, actions);
+	if (resume->backoff_us != 0) {
+		begin_wait(resume, actions);
+		return;
+	}
+	resume->backoff_us = BACKOFF_MIN_US;
+	begin_seed(resume, actions);
+}
+
+static void reseed_compacted(Resume *resume, GArray *actions)
+{
+	blame(resume, "revision %" G_GINT64_FORMAT " is compacted",
+	      resume->state == RESUME_SEEDING ? resume->seed_revision : resume->applied + 1);
+	reseed(resume, KEYSPACE_RESEED_COMPACTED, actions);
+}
+
+static void reseed_history(Resume *resume, const char *fault, GArray *actions)
+{
+	blame(resume, "%s", fault);
+	reseed(resume, KEYSPACE_RESEED_HISTORY, actions);
+}
+
+/* ---- pages ---- */
+
+/* The first page is as good a probe as any, and what a seed replaces anyway
+ * needs no second one when its history is not ours. */
+static void take_first_page(Resume *resume, const EtcdHeader *header, GArray *actions)
+{
+	const char *fault = history_fault(resume, header, resume->applied);
+
+	if (fault) {
+		blame(resume, "%s", fault);
+		resume->reseeds[KEYSPACE_RESEED_HISTORY]++;
+		forget_history(resume);
+	}
+	see_header(resume, header);
+	show(resume, KEYSPACE_RESEEDING);
+	resume->anchor.revision = 0;
+	resume->seed_revision = header->revision;
+	act(actions, RESUME_SEED_BEGIN)->revision = header->revision;
+}
+
+/* The next request goes out before the listener gets the page, and the watch
+ * before it gets the last: etcd works while we do. */
+static void step_paged(Resume *resume, const ResumeInput *input, GArray *actions)
+{
+	const KeyValue *newest = input->page.newest;
+
+	if (resume->seed_revision == 0)
+		take_first_page(resume, &input->page.header, actions);
+	if (newest && newest->mod_revision > resume->anchor.revision)
+		anchor_set(resume, newest, KV_PUT);
+	if (input->page.more) {
+		act(actions, RESUME_READ_PAGE);
+		act(actions, RESUME_SEED_PAGE);
+		return;
+	}
+	resume->applied = resume->seed_revision;
+	resume->dirty = FALSE;
+	begin_open(resume, actions);
+	act(actions, RESUME_SEED_PAGE);
+	act(actions, RESUME_SEED_END);
+}
+
+/* ---- probes ---- */
+
+static void step_probed(Resume *resume, const ResumeInput *input, GArray *actions)
+{
+	const EtcdHeader *header = &input->probe.header;
+	const char *fault = history_fault(resume, header, resume->probe_floor);
+
+	if (!fault && resume->probe_anchor && !anchor_holds(&resume->anchor, input->probe.anchor))
+		fault = "etcd's history was rewritten";
+	if (fault) {
+		reseed_history(resume, fault, actions);
+		return;
+	}
+	see_header(resume, header);
+	resume->probing = FALSE;
+	if (resume->state == RESUME_LIVE)
+		return;
+	if (header->revision - resume->applied > BEHIND_MAX) {
+		blame(resume, "%" G_GINT64_FORMAT " revisions behind",
+		      header->revision - resume->applied);
+		reseed(resume, KEYSPACE_RESEED_BEHIND, actions);
+		return;
+	}
+	begin_open(resume, actions);
+}
+
+static void step_failed(Resume *resume, const ResumeInput *input, GArray *actions)
+{
+	gboolean anchored = resume->state == RESUME_PROBING && resume->probe_anchor;
+
+	if (input->failure.failure == ETCD_COMPACTED && resume->state == RESUME_SEEDING)
+		reseed_compacted(resume, actions);
+	else if (input->failure.failure == ETCD_FUTURE && anchored)
+		reseed_history(resume, "etcd's revision went back", actions);
+	/* the next revision is then compacted too, or as good as: old servers
+	 * lose a deletion at the very revision of the compaction */
+	else if (input->failure.failure == ETCD_COMPACTED && anchored &&
+		 resume->anchor.revision == resume->applied)
+		reseed_compacted(resume, actions);
+	else if (input->failure.failure == ETCD_COMPACTED && anchored)
+		begin_probe(resume, FALSE, actions);
+	else
+		fail(resume, input->failure.reason, actions);
+}
+
+/* ---- the stream ---- */
+
+static void deliver(Resume *resume, KvBatch batch, GArray *actions)
+{
+	const KvEvent *last = &batch.events[batch.n_events - 1];
+
+	if (batch.revision <= resume->applied) {
+		resume->replays_dropped += batch.n_events;
+		return;
+	}
+	act(actions, RESUME_DELIVER)->batch = batch;
+	resume->applied = batch.revision;
+	anchor_set(resume, &last->kv, last->type);
+}
+
+static gsize same_revision(const EtcdWatch *response, gsize from, gint64 revision)
+{
+	gsize i = from;
+
+	while (i < response->n_events && response->events[i].kv.mod_revision == revision)
+		i++;
+	return i - from;
+}
+
+/* What a fragment left over goes on here, or was whole after all.  Returns how
+ * many of the events belonged to it. */
+static gsize finish_fragment(Resume *resume, const EtcdWatch *response, GArray *actions)
+{
+	gint64 revision = fragment_batch(&resume->fragment).revision;
+	gsize n;
+
+	if (revision == 0)
+		return 0;
+	n = same_revision(response, 0, revision);
+	fragment_append(&resume->fragment, response->events, n);
+	if (n == response->n_events && response->fragment)
+		return n;
+	deliver(resume, fragment_batch(&resume->fragment), actions);
+	fragment_move(&resume->fragment, &resume->delivered);
+	return n;
+}
+
+static void take_events(Resume *resume, const EtcdWatch *response, GArray *actions)
+{
+	gsize i = finish_fragment(resume, response, actions);
+
+	while (i < response->n_events) {
+		const KvEvent *events = &response->events[i];
+		gint64 revision = events[0].kv.mod_revision;
+		gsize n = same_revision(response, i, revision);
+
+		i += n;
+		if (i == response->n_events && response->fragment && revision > resume->applied)
+			fragment_append(&resume->fragment, events, n);
+		else
+			deliver(resume, (KvBatch){ revision, events, n }, actions);
+	}
+}
+
+/* The only other thing that moves `applied`.  Not past a revision of which we
+ * hold a part, and never back. */
+static void take_progress(Resume *resume, gint64 revision, GArray *actions)
+{
+	if (revision <= resume->applied || fragment_batch(&resume->fragment).n_events > 0)
+		return;
+	resume->applied = revision;
+	act(actions, RESUME_PROGRESS)->revision = revision;
+}
+
+/* etcd registers the watch before it says so, but a member that has fallen
+ * behind, or back, registers it for a time to come and then keeps silent. */
+static void take_created(Resume *resume, const EtcdWatch *response, GArray *actions)
+{
+	if (response->header.revision < resume->applied) {
+		fail(resume, "the member is behind", actions);
+		return;
+	}
+	resume->state = RESUME_LIVE;
+	resume->live_since_us = resume->now_us;
+	show(resume, KEYSPACE_LIVE);
+	act(actions, RESUME_RECEIVE);
+	arm_probe(resume, actions);
+}
+
+/* A cancellation is final whichever id it names: we have one watch. */
+static void take_canceled(Resume *resume, const EtcdWatch *response, GArray *actions)
+{
+	g_autofree char *reason = NULL;
+
+	if (response->compact_revision != 0) {
+		reseed_compacted(resume, actions);
+		return;
+	}
+	reason = reason_from_text(response->cancel_reason, strlen(response->cancel_reason));
+	if (reason_is_refusal(reason)) {
+		fail(resume, reason, actions);
+		return;
+	}
+	blame(resume, "watch canceled: %s", reason);
+	reseed(resume, KEYSPACE_RESEED_CANCELED, actions);
+}
+
+static void step_response(Resume *resume, const ResumeInput *input, GArray *actions)
+{
+	const EtcdWatch *response = input->response;
+	gboolean ours = response->watch_id == RESUME_WATCH_ID;
+
+	if (response->canceled || response->compact_revision != 0) {
+		take_canceled(resume, response, actions);
+		return;
+	}
+	if (resume->state == RESUME_OPENING) {
+		if (ours && response->created)
+			take_created(resume, response, actions);
+		else
+			fail(resume, "etcd answered out of turn", actions);
+		return;
+	}
+	if (ours && response->n_events > 0)
+		take_events(resume, response, actions);
+	else if (ours && !response->created && !response->fragment)
+		take_progress(resume, response->header.revision, actions);
+	act(actions, RESUME_RECEIVE);
+}
+
+static void step_lost(Resume *resume, GArray *actions)
+{
+	blame(resume, "an event before revision %" G_GINT64_FORMAT " was lost", resume->applied);
+	reseed(resume, KEYSPACE_RESEED_EVENT_LOST, actions);
+}
+
+/* ---- the step ---- */
+
+static void step_waited(Resume *resume, GArray *actions)
+{
+	act(actions, RESUME_CONNECT);
+	if (resume->dirty) {
+		begin_seed(resume, actions);
+		return;
+	}
+	resume->state = RESUME_PROBING;
+	begin_probe(resume, TRUE, actions);
+}
+
+/* While live the probe is for what no ping shows: a member without a quorum, a
+ * permission taken away, a history that changed behind a proxy. */
+static void step_live_timer(Resume *resume, GArray *actions)
+{
+	if (!resume->probing)
+		begin_probe(resume, FALSE, actions);
+	resume->probing = TRUE;
+	arm_probe(resume, actions);
+}
+
+static void step_timer(Resume *resume, GArray *actions)
+{
+	switch (resume->state) {
+	case RESUME_WAITING:
+		step_waited(resume, actions);
+		break;
+	case RESUME_OPENING:
+		fail(resume, "etcd did not answer the watch", actions);
+		break;
+	case RESUME_LIVE:
+		step_live_timer(resume, actions);
+		break;
+	default: /* armed for a state that has ended since */
+		break;
+	}
+}
+
+void resume_step(Resume *resume, const ResumeInput *input, GArray *actions)
+{
+	resume->now_us = input->now_us;
+	fragment_reset(&resume->delivered);
+
+	switch (input->type) {
+	case RESUME_START:
+		act(actions, RESUME_CONNECT);
+		begin_seed(resume, actions);
+		break;
+	case RESUME_PAGED:
+		step_paged(resume, input, actions);
+		break;
+	case RESUME_PROBED:
+		step_probed(resume, input, actions);
+		break;
+	case RESUME_FAILED:
+		step_failed(resume, input, actions);
+		break;
+	case RESUME_RESPONSE:
+		step_response(resume, input, actions);
+		break;
+	case RESUME_ENDED:
+		fail(resume, input->failure.reason, actions);
+		break;
+	case RESUME_EVENT_LOST:
+		step_lost(resume, actions);
+		break;
+	case RESUME_TIMER:
+		step_timer(resume, actions);
+		break;
+	}
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* resume.h - the watch as a pure state machine: input and time in, actions out.
+ *
+ * No thread, socket or clock in here; chance comes from a seed.  Not safe for
+ * two threads; one owner.
+ *
+ *  state     under way            an input                      the next state
+ *  -------   ------------------   ---------------------------   ---------------
+ *  IDLE      nothing              start                         SEEDING
+ *  SEEDING   a page request       paged, more to come           SEEDING
+ *                                 paged, the last one           OPENING
+ *                                 failed: compacted             SEEDING
+ *                                 failed otherwise              WAITING
+ *  PROBING   a probe              probed, the history is ours   OPENING
+ *                                 probed, it is not, too far    SEEDING
+ *                                 failed: anchor compacted      PROBING, SEEDING
+ *                                 failed: anchor in the future  SEEDING
+ *                                 failed otherwise              WAITING
+ *  OPENING   the stream           created                       LIVE
+ *                                 canceled                      SEEDING
+ *                                 ended, refused, timer         WAITING
+ *  LIVE      the stream, and      events, progress, timer       LIVE
+ *            at times a probe     canceled, event lost,         SEEDING
+ *                                 probed, history not ours
+ *                                 ended, failed                 WAITING
+ *  WAITING   nothing              timer                         PROBING; SEEDING
+ *                                                               if dirty
+ *
+ * Where it says SEEDING after a mishap: at once the first time, by way of
+ * WAITING when the watch before did not live long.
+ *
+ * Invariants: `applied` is 0 or the listener holds exactly that revision;
+ * `dirty` unless the listener's state may be resumed; in SEEDING the stream is
+ * closed; `fragment` is empty but in LIVE; a request or a stream that is under
+ * way when its state ends is closed (RESUME_CLOSE), so that its answer never
+ * becomes an input.
+ */
+#ifndef RESUME_H
+#define RESUME_H
+
+#include "fragment.h"
+#include "keyspace.h"
+#include "response.h"
+
+/* The id of our one watch on each stream: not 0, which lets etcd choose. */
+#define RESUME_WATCH_ID 1
+
+typedef enum {
+	RESUME_IDLE,
+	RESUME_SEEDING,
+	RESUME_PROBING,
+	RESUME_OPENING,
+	RESUME_LIVE,
+	RESUME_WAITING,
+} ResumeState;
+
+typedef enum {
+	RESUME_START,
+	RESUME_PAGED,	   /* a page arrived whole, and makes sense */
+	RESUME_PROBED,	   /* the probe's answer */
+	RESUME_FAILED,	   /* the page or the probe has none */
+	RESUME_RESPONSE,   /* a message on the stream */
+	RESUME_ENDED,	   /* the stream's status, whichever */
+	RESUME_EVENT_LOST, /* the listener refused the batch just delivered */
+	RESUME_TIMER,	   /* the time last armed has come */
+} ResumeInputType;
+
+typedef struct {
+	ResumeInputType type;
+	gint64 now_us; /* monotonic */
+	union {
+		struct {
+			EtcdHeader header;
+			const KeyValue *newest; /* greatest mod_revision; NULL: no keys */
+			gboolean more;
+		} page;
+		struct {
+			EtcdHeader header;
+			const KeyValue *anchor; /* what the key was; NULL: absent */
+		} probe;
+		struct {
+			EtcdFailure failure;
+			const char *reason; /* one line */
+		} failure; /* RESUME_FAILED, RESUME_ENDED */
+		const EtcdWatch *response;
+	};
+} ResumeInput;
+
+typedef enum {
+	RESUME_CONNECT,	   /* to the next endpoint, afresh */
+	RESUME_CLOSE,	   /* the stream and the request, if there are any */
+	RESUME_READ_PAGE,  /* `first`: of a new seed */
+	RESUME_PROBE,	   /* linearizable; with `anchor` if its revision is not 0 */
+	RESUME_OPEN,	   /* a stream with our watch, from `revision` on */
+	RESUME_RECEIVE,	   /* the stream's next message */
+	RESUME_SEED_BEGIN, /* tell the listener; at `revision` */
+	RESUME_SEED_PAGE,  /* the page of this input */
+	RESUME_SEED_END,
+	RESUME_DELIVER,	 /* `batch`; if refused, drop the rest and step EVENT_LOST */
+	RESUME_PROGRESS, /* to `revision` */
+	RESUME_ARM,	 /* the one timer, to `at_us` */
+} ResumeActionType;
+
+typedef struct {
+	ResumeActionType type;
+	union {
+		gboolean first;
+		gint64 revision;
+		gint64 at_us;
+		KvBatch batch; /* borrowed from the input, or until the next step */
+		struct {
+			KvBytes key; /* borrowed until the next step */
+			gint64 revision;
+		} anchor;
+	};
+} ResumeAction;
+
+/* The last event applied: in the same history, and only there, it can be read
+ * again at its own revision. */
+typedef struct {
+	GByteArray *key;
+	gint64 revision; /* 0: none */
+	KvEventType type;
+} ResumeAnchor;
+
+typedef struct {
+	/* for whoever shows it; the rest is private */
+	ResumeState state;
+	KeyspaceState shown;
+	gint64 applied;
+	EtcdHeader seen; /* newest cluster and member id; the highest term */
+	guint64 reconnects;
+	guint64 reseeds[KEYSPACE_N_RESEED_REASONS];
+	guint64 replays_dropped;
+	char *last_error; /* NULL: none yet */
+	guint64 n_errors;
+
+	gint64 now_us; /* of this step */
+	gboolean dirty;
+	gboolean opened;       /* a stream, ever */
+	gint64 seed_revision;  /* 0: the first page is not here yet */
+	gint64 live_since_us;
+	gint64 backoff_us;     /* the last one; 0: the last watch lived well */
+	gint64 probe_floor;    /* what a probe under way must not be below */
+	gboolean probe_anchor; /* it asks for the anchor */
+	gboolean probing;      /* one is under way beside the stream */
+	ResumeAnchor anchor;
+	Fragment fragment;
+	Fragment delivered; /* on its way out: forgotten at the next step */
+	GRand *rand;
+} Resume;
+
+void resume_init(Resume *resume, guint32 chance);
+void resume_clear(Resume *resume);
+
+/* One step.  Appends ResumeAction to ACTIONS, which the caller has emptied;
+ * they are to be carried out in order. */
+void resume_step(Resume *resume, const ResumeInput *input, GArray *actions);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* seed.c - how large a page is.
+ *
+ * etcd (up to 3.6) walks the index from a page's first key to the end of the
+ * range, whatever the limit: many small pages cost the square of the keys.  But
+ * one page of everything is as large in etcd's memory as in ours.  So the pages
+ * grow, from few keys, because nobody knows yet how long the values are, to
+ * PAGE_BYTES, and shrink again where values are long or the line is slow.
+ */
+#include "seed.h"
+
+#include <string.h>
+
+#define FIRST_LIMIT 128
+#define GROWTH_MAX 32
+#define PAGE_BYTES (16 * 1024 * 1024)
+#define PAGE_US (2 * G_TIME_SPAN_SECOND)
+
+void seed_init(Seed *seed, const KeyRange *range)
+{
+	*seed = (Seed){ .range = range, .last = g_byte_array_new(), .limit = FIRST_LIMIT };
+}
+
+void seed_clear(Seed *seed)
+{
+	g_clear_pointer(&seed->last, g_byte_array_unref);
+}
+
+void seed_restart(Seed *seed)
+{
+	seed->revision = 0;
+	seed->limit = FIRST_LIMIT;
+	g_byte_array_set_size(seed->last, 0);
+}
+
+/* The least key above KEY is KEY with a NUL after it. */
+static void append_successor(GByteArray *to, const GByteArray *key)
+{
+	g_byte_array_append(to, key->data, key->len);
+	g_byte_array_append(to, (const guint8 *)"", 1);
+}
+
+GBytes *seed_request(const Seed *seed)
+{
+	g_autoptr(GByteArray) from = g_byte_array_new();
+
+	if (seed->last->len > 0)
+		append_successor(from, seed->last);
+	else
+		g_byte_array_append(from, seed->range->key->data, seed->range->key->len);
+	return wire_range_encode(&(WireRange){
+		.key = key_range_bytes(from),
+		.range_end = key_range_bytes(seed->range->end),
+		.limit = seed->limit,
+		.revision = seed->revision,
+	});
+}
+
+static int key_compare(KvBytes a, KvBytes b)
+{
+	gsize len = MIN(a.len, b.len);
+	int r = len > 0 ? memcmp(a.data, b.data, len) : 0;
+
+	return r != 0 ? r : (a.len > b.len) - (a.len < b.len);
+}
+
+/* Ascending, none twice, also across pages; an empty key cannot be. */
+static gboolean page_ascends(const Seed *seed, const EtcdRange *page)
+{
+	KvBytes last = key_range_bytes(seed->last);
+
+	for (gsize i = 0; i < page->n_kvs; i++) {
+		if (key_compare(last, page->kvs[i].key) >= 0)
+			return FALSE;
+		last = page->kvs[i].key;
+	}
+	return TRUE;
+}
+
+static gint64 page_bytes(const EtcdRange *page)
+{
+	gint64 bytes = 0;
+
+	for (gsize i = 0; i < page->n_kvs; i++)
+		bytes += page->kvs[i].key.len + page->kvs[i].value.len;
+	return bytes;
+}
+
+static gint64 next_limit(const EtcdRange *page, gint64 elapsed_us)
+{
+	gint64 n = page->n_kvs;
+	gint64 by_bytes = PAGE_BYTES * n / MAX(page_bytes(page), 1);
+	gint64 by_time = PAGE_US * n / MAX(elapsed_us, 1);
+
+	return MAX(MIN(n * GROWTH_MAX, MIN(by_bytes, by_time)), 1);
+}
+
+SeedVerdict seed_take(Seed *seed, const EtcdRange *page, gint64 elapsed_us)
+{
+	const KeyValue *last;
+
+	if (page->header.revision <= 0 || !page_ascends(seed, page))
+		return SEED_BROKEN;
+	if (page->more && page->n_kvs == 0)
+		return SEED_BROKEN;
+	if (seed->revision == 0)
+		seed->revision = page->header.revision;
+	if (!page->more)
+		return SEED_DONE;
+
+	last = &page->kvs[page->n_kvs - 1];
+	g_byte_array_set_size(seed->last, 0);
+	g_byte_array_append(seed->last, last->key.data, last->key.len);
+	seed->limit = next_limit(page, elapsed_us);
+	return SEED_MORE;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* seed.h - the paged range read, all pages at one revision.
+ *
+ * Says what to ask for next and judges what came; who calls does the asking.
+ * The revision is that of the first page's header: from then on it is in every
+ * request, and later headers, which tell of a store that has moved on, are not
+ * looked at.
+ */
+#ifndef SEED_H
+#define SEED_H
+
+#include "range.h"
+#include "response.h"
+#include "wire.h"
+
+typedef struct {
+	const KeyRange *range; /* borrowed */
+	gint64 revision;       /* 0 before the first page */
+	GByteArray *last;      /* last key so far; empty: none */
+	gint64 limit;	       /* keys to ask for next */
+} Seed;
+
+typedef enum {
+	SEED_MORE,   /* ask again */
+	SEED_DONE,   /* that was the last page */
+	SEED_BROKEN, /* not an answer etcd gives: start over */
+} SeedVerdict;
+
+void seed_init(Seed *seed, const KeyRange *range);
+void seed_clear(Seed *seed);
+
+/* Forgets every page. */
+void seed_restart(Seed *seed);
+
+/* The request for the next page. */
+GBytes *seed_request(const Seed *seed);
+
+/* PAGE answered that request after ELAPSED_US. */
+SeedVerdict seed_take(Seed *seed, const EtcdRange *page, gint64 elapsed_us);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* watch.c - the thread, and what its starter waits for.
+ *
+ * gRPC moves no byte unless somebody is in its completion queue: that is where
+ * the thread sleeps, with the state machine's timer as deadline.  It applies
+ * what arrives itself, and asks for the next message only then, so a listener
+ * that is slow slows etcd down and memory stays bounded.
+ */
+#include "watch.h"
+
+#include "driver.h"
+#include "report.h"
+
+G_DEFINE_QUARK(etcdfs-watch-error, watch_error)
+
+struct Watch {
+	/* the thread's, from its start to its end */
+	Rpc *rpc; /* but rpc_wake is anybody's */
+	Driver driver;
+	Report report;
+	guint dial_timeout_ms;
+	gint64 started_us;
+
+	GThread *thread;
+	GMutex lock;
+	GCond settled_cond;
+	gboolean settled; /* under lock: the first seed is complete, or `error` */
+	GError *error;	  /* under lock until settled */
+};
+
+static gint64 watch_dial_deadline(const Watch *watch)
+{
+	const Driver *driver = &watch->driver;
+	gint64 since_us = MAX(watch->started_us, driver->contact_us);
+
+	if (driver->seeded)
+		return G_MAXINT64;
+	/* the command timeout is for a request to an etcd that has answered */
+	if (driver->contact_us != 0 && driver->request)
+		return G_MAXINT64;
+	return since_us + watch->dial_timeout_ms * G_TIME_SPAN_MILLISECOND;
+}
+
+/* NULL: no reason to give up. */
+static GError *watch_start_fault(const Watch *watch)
+{
+	const Driver *driver = &watch->driver;
+	g_autofree char *reasons = NULL;
+
+	if (driver->refused)
+		return g_error_new(WATCH_ERROR, WATCH_ERROR_REFUSED, "etcd at %s refused: %s",
+				   endpoint_list_current(driver->endpoints), driver->refused);
+	if (g_get_monotonic_time() < watch_dial_deadline(watch))
+		return NULL;
+	reasons = endpoint_list_reasons(driver->endpoints);
+	return g_error_new(WATCH_ERROR, WATCH_ERROR_UNREACHABLE,
+			   "etcd not reachable within %g s: %s", watch->dial_timeout_ms / 1000.0,
+			   reasons);
+}
+
+static void watch_settle(Watch *watch, GError *error)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&watch->lock);
+
+	watch->settled = TRUE;
+	watch->error = error;
+	g_cond_signal(&watch->settled_cond);
+}
+
+/* FALSE: told to stop. */
+static gboolean watch_turn(Watch *watch)
+{
+	Driver *driver = &watch->driver;
+	gint64 deadline_us = MIN(driver->timer_us, watch_dial_deadline(watch));
+
+	if (rpc_wait(watch->rpc, deadline_us) == RPC_WOKEN)
+		return FALSE;
+	driver_check_timer(driver);
+	report_update(&watch->report, &driver->resume, endpoint_list_current(driver->endpoints));
+	return TRUE;
+}
+
+static gpointer watch_run(gpointer data)
+{
+	Watch *watch = data;
+	GError *error = NULL;
+
+	driver_start(&watch->driver);
+	while (!watch->driver.seeded && !error) {
+		if (!watch_turn(watch))
+			return NULL;
+		error = watch_start_fault(watch);
+	}
+	watch_settle(watch, error);
+	while (!error && watch_turn(watch))
+		;
+	return NULL;
+}
+
+static Watch *watch_new(const WatchConfig *config, Keyspace *keyspace)
+{
+	Watch *watch = g_new0(Watch, 1);
+	guint n_endpoints = g_strv_length((char **)config->endpoints);
+	RpcSettings settings = {
+		.connect_timeout_ms = MAX(config->dial_timeout_ms / n_endpoints, 1),
+		.keepalive_time_ms = config->keepalive_time_ms,
+		.keepalive_timeout_ms = config->keepalive_timeout_ms,
+	};
+
+	watch->rpc = rpc_new(&settings);
+	watch->dial_timeout_ms = config->dial_timeout_ms;
+	watch->started_us = g_get_monotonic_time();
+	driver_init(&watch->driver, config, watch->rpc, keyspace);
+	report_init(&watch->report, keyspace);
+	g_mutex_init(&watch->lock);
+	g_cond_init(&watch->settled_cond);
+	return watch;
+}
+
+/* The thread has ended. */
+static void watch_free(Watch *watch)
+{
+	rpc_free(watch->rpc);
+	driver_clear(&watch->driver);
+	report_clear(&watch->report);
+	g_mutex_clear(&watch->lock);
+	g_cond_clear(&watch->settled_cond);
+	g_free(watch);
+}
+
+static GError *watch_wait_settled(Watch *watch)
+{
+	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&watch->lock);
+
+	while (!watch->settled)
+		g_cond_wait(&watch->settled_cond, &watch->lock);
+	return g_steal_pointer(&watch->error);
+}
+
+Watch *watch_start(const WatchConfig *config, Keyspace *keyspace, GError **error)
+{
+	Watch *watch = watch_new(config, keyspace);
+	GError *fault;
+
+	watch->thread = g_thread_new("watch", watch_run, watch);
+	fault = watch_wait_settled(watch);
+	if (!fault)
+		return watch;
+	g_thread_join(watch->thread);
+	watch_free(watch);
+	g_propagate_error(error, fault);
+	return NULL;
+}
+
+void watch_stop(Watch *watch)
+{
+	if (!watch)
+		return;
+	rpc_wake(watch->rpc);
+	g_thread_join(watch->thread);
+	watch_free(watch);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire.h"
+
+#include "rpc.pb-c.h"
+
+static gpointer arena_piece(gpointer arena, gsize size)
+{
+	return arena_alloc(arena, size);
+}
+
+static void arena_keep(gpointer arena, gpointer piece)
+{
+}
+
+static ProtobufCAllocator allocator_for(Arena *arena)
+{
+	return (ProtobufCAllocator){ arena_piece, arena_keep, arena };
+}
+
+/* protobuf-c does not write through the pointer of a message that it packs. */
+static ProtobufCBinaryData to_binary(KvBytes bytes)
+{
+	return (ProtobufCBinaryData){ bytes.len, (guint8 *)bytes.data };
+}
+
+static KvBytes from_binary(ProtobufCBinaryData binary)
+{
+	return (KvBytes){ binary.data, binary.len };
+}
+
+static GBytes *message_encode(const ProtobufCMessage *message)
+{
+	gsize len = protobuf_c_message_get_packed_size(message);
+	guint8 *data = g_malloc(len);
+
+	protobuf_c_message_pack(message, data);
+	return g_bytes_new_take(data, len);
+}
+
+GBytes *wire_range_encode(const WireRange *request)
+{
+	Etcdserverpb__RangeRequest message = ETCDSERVERPB__RANGE_REQUEST__INIT;
+
+	message.key = to_binary(request->key);
+	message.range_end = to_binary(request->range_end);
+	message.limit = request->limit;
+	message.revision = request->revision;
+	message.keys_only = request->keys_only;
+	return message_encode(&message.base);
+}
+
+GBytes *wire_watch_encode(const WireWatch *request)
+{
+	Etcdserverpb__WatchCreateRequest create = ETCDSERVERPB__WATCH_CREATE_REQUEST__INIT;
+	Etcdserverpb__WatchRequest message = ETCDSERVERPB__WATCH_REQUEST__INIT;
+
+	create.key = to_binary(request->key);
+	create.range_end = to_binary(request->range_end);
+	create.start_revision = request->start_revision;
+	create.watch_id = request->watch_id;
+	create.progress_notify = TRUE;
+	create.fragment = TRUE;
+	message.request_union_case = ETCDSERVERPB__WATCH_REQUEST__REQUEST_UNION_CREATE_REQUEST;
+	message.create_request = &create;
+	return message_encode(&message.base);
+}
+
+static EtcdHeader header_decode(const Etcdserverpb__ResponseHeader *header)
+{
+	if (!header)
+		return (EtcdHeader){ 0 };
+	return (EtcdHeader){
+		.cluster_id = header->cluster_id,
+		.member_id = header->member_id,
+		.revision = header->revision,
+		.raft_term = header->raft_term,
+	};
+}
+
+static KeyValue kv_decode(const Mvccpb__KeyValue *kv)
+{
+	return (KeyValue){
+		.key = from_binary(kv->key),
+		.value = from_binary(kv->value),
+		.create_revision = kv->create_revision,
+		.mod_revision = kv->mod_revision,
+		.version = kv->version,
+		.lease = kv->lease,
+	};
+}
+
+gboolean wire_range_decode(Arena *arena, const guint8 *data, gsize len, EtcdRange *ret)
+{
+	ProtobufCAllocator allocator = allocator_for(arena);
+	Etcdserverpb__RangeResponse *message;
+	KeyValue *kvs;
+
+	message = etcdserverpb__range_response__unpack(&allocator, len, data);
+	if (!message)
+		return FALSE;
+
+	kvs = arena_alloc(arena, message->n_kvs * sizeof(*kvs));
+	for (gsize i = 0; i < message->n_kvs; i++)
+		kvs[i] = kv_decode(message->kvs[i]);
+	*ret = (EtcdRange){
+		.header = header_decode(message->header),
+		.kvs = kvs,
+		.n_kvs = message->n_kvs,
+		.more = message->more,
+	};
+	return TRUE;
+}
+
+static gboolean event_decode(const Mvccpb__Event *event, KvEvent *ret)
+{
+	if (!event->kv || event->kv->key.len == 0)
+		return FALSE;
+	if (event->type == MVCCPB__EVENT__EVENT_TYPE__PUT)
+		ret->type = KV_PUT;
+	else if (event->type == MVCCPB__EVENT__EVENT_TYPE__DELETE)
+		ret->type = KV_DELETE;
+	else
+		return FALSE;
+	ret->kv = kv_decode(event->kv);
+	return TRUE;
+}
+
+gboolean wire_watch_decode(Arena *arena, const guint8 *data, gsize len, EtcdWatch *ret)
+{
+	ProtobufCAllocator allocator = allocator_for(arena);
+	Etcdserverpb__WatchResponse *message;
+	KvEvent *events;
+
+	message = etcdserverpb__watch_response__unpack(&allocator, len, data);
+	if (!message)
+		return FALSE;
+
+	events = arena_alloc(arena, message->n_events * sizeof(*events));
+	for (gsize i = 0; i < message->n_events; i++)
+		if (!event_decode(message->events[i], &events[i]))
+			return FALSE;
+	*ret = (EtcdWatch){
+		.header = header_decode(message->header),
+		.watch_id = message->watch_id,
+		.created = message->created,
+		.canceled = message->canceled,
+		.fragment = message->fragment,
+		.compact_revision = message->compact_revision,
+		.cancel_reason = message->cancel_reason ? message->cancel_reason : "",
+		.events = events,
+		.n_events = message->n_events,
+	};
+	return TRUE;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wire.h - protobuf to plain values and back; the bytes come from anybody.
+ */
+#ifndef WIRE_H
+#define WIRE_H
+
+#include "arena.h"
+#include "response.h"
+
+/* RangeRequest.  Never sorted: etcd answers in key order as it is, and sorts
+ * the whole range when asked to.  Always linearizable. */
+typedef struct {
+	KvBytes key;
+	KvBytes range_end; /* empty: KEY alone; one NUL: to the last key */
+	gint64 limit;	   /* 0: none */
+	gint64 revision;   /* 0: the newest */
+	gboolean keys_only;
+} WireRange;
+
+/* WatchCreateRequest.  Always with progress notifications and fragments, never
+ * with the value before: etcd would read it from disk for each event. */
+typedef struct {
+	KvBytes key;
+	KvBytes range_end;
+	gint64 start_revision; /* never 0, which means from now on */
+	gint64 watch_id;       /* ours to choose, not 0 */
+} WireWatch;
+
+GBytes *wire_range_encode(const WireRange *request);
+GBytes *wire_watch_encode(const WireWatch *request);
+
+/* Decode LEN bytes to ARENA.  FALSE, with *RET untouched, when they are not
+ * that message, or an event has no key or a type of its own. */
+gboolean wire_range_decode(Arena *arena, const guint8 *data, gsize len, EtcdRange *ret);
+gboolean wire_watch_decode(Arena *arena, const guint8 *data, gsize len, EtcdWatch *ret);
+
+#endif
