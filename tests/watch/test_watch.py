@@ -57,6 +57,9 @@ class Log:
     def until_seeded(self):
         return self.until(lambda log: log.seeds and log.state == "live", "live")
 
+    def until_reseeded(self):
+        return self.until(lambda log: len(log.seeds) == 2 and log.state == "live", "the reseed")
+
     def until_at(self, revision):
         return self.until(lambda log: log.revision >= revision, f"revision {revision}")
 
@@ -64,10 +67,9 @@ class Log:
         """Ends the program; returns its status and what it said on stderr."""
         if not self._process.stdin.closed:
             self._process.stdin.close()
-        status = self._process.wait(timeout=LIMIT)
-        errors = self._process.stderr.read().decode()
-        self._process.stderr.close()
-        return status, errors
+            self._errors = self._process.stderr.read().decode()
+            self._process.stderr.close()
+        return self._process.wait(timeout=LIMIT), self._errors
 
     def _read(self):
         for line in self._process.stdout:
@@ -354,7 +356,7 @@ class Reseed(WatchTest):
         self.put("new", "1")
         self.etcd.compact(self.etcd.delete(PREFIX + b"gone"))
         self.proxy.accept()
-        self.log.until(lambda log: len(log.seeds) == 2, "the reseed")
+        self.log.until_reseeded()
         self.assert_current(self.log)
         self.assertEqual(self.log.seeds[1][1:], (4, 3))
         self.assert_reseeds(self.log, compacted=1)
@@ -366,6 +368,7 @@ class Reseed(WatchTest):
         self.etcd.restore(snapshot)
         self.etcd.start()
         self.proxy.accept()
+        self.log.until_reseeded()
         self.assert_current(self.log)
         self.assertEqual(self.log.seeds[1][1:], (3, 2))
         self.assert_reseeds(self.log, history=1)
@@ -380,7 +383,7 @@ class Reseed(WatchTest):
         while self.etcd.revision() < self.log.revision + 10:
             self.put("other", "1")
         self.proxy.accept()
-        self.log.until(lambda log: len(log.seeds) == 2, "the reseed")
+        self.log.until_reseeded()
         self.assert_current(self.log)
         self.assert_reseeds(self.log, history=1)
 
@@ -389,6 +392,7 @@ class Reseed(WatchTest):
         self.etcd.wipe()
         self.etcd.start()
         self.proxy.accept()
+        self.log.until_reseeded()
         self.assert_current(self.log)
         self.assertEqual(self.log.seeds[1], (1, 0, 4))
         self.assert_reseeds(self.log, history=1)
@@ -403,7 +407,7 @@ class Reseed(WatchTest):
         while self.etcd.revision() < self.log.revision + 10:
             self.put("other", "1")
         self.proxy.accept()
-        self.log.until(lambda log: len(log.seeds) == 2, "the reseed")
+        self.log.until_reseeded()
         self.assert_current(self.log)
         self.assert_reseeds(self.log, history=1)
 
