@@ -14,12 +14,18 @@
  *
  * Nobody there, nothing to do: a change in a directory that the kernel does not
  * know is not even pushed, unless somebody still holds an older inode of the key.
- * The push comes after the tree lock is released, and lookups count under that
+ * The push comes with the tree's write lock held, and lookups count under that
  * lock; so a directory that is unknown now will be looked up in its new state.
+ *
+ * That is also why a step that fails because the entry changed again finds the
+ * newer change pending already.  The announcer's lock nests inside the tree's and
+ * the control directory's, and the inode table's inside it.
  *
  * Falling behind costs no memory: pending.c keeps one record an entry.
  */
 #include "announce.h"
+
+#include <errno.h>
 
 #include "invalidate.h"
 #include "pending.h"
@@ -104,18 +110,21 @@ static void announce(Announcer *announcer, PendingRecord *record)
 {
 	int r = tell(&announcer->teller, record);
 
+	g_autoptr(Node) entry = node_ref(record->entry);
+
 	g_mutex_lock(&announcer->lock);
-	gboolean untold = FALSE;
-	if (r == 0) {
+	gboolean untold = r < 0 && !pending_has(&announcer->pending, entry);
+	if (r < 0)
+		pending_give_back(&announcer->pending, record);
+	else
 		pending_record_free(record);
-		announcer->totals.announced++;
-	} else {
-		untold = !pending_give_back(&announcer->pending, record);
-		announcer->totals.untold += untold;
-	}
+	announcer->totals.announced += r == 0;
+	announcer->totals.untold += untold;
 	g_mutex_unlock(&announcer->lock);
-	if (untold)
-		g_debug("an announcement failed: %s", g_strerror(-r));
+	/* At an unmount the way in is gone before we know. */
+	if (untold && r != -ENOTCONN && r != -ECONNABORTED && r != -ENODEV)
+		g_warning("watchers of \"%s\" were not told of a change: %s", node_name(entry),
+			  g_strerror(-r));
 }
 
 static gpointer announcer_main(gpointer data)

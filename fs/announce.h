@@ -29,8 +29,9 @@ void announcer_start(Announcer *announcer, struct fuse_session *session, int clo
  * meanwhile, since the thread may wait for one.  Harmless if it never started. */
 void announcer_stop(Announcer *announcer);
 
-/* CHANGES (array of TreeChange, one whole revision) were applied to the tree, and
- * the tree lock is released.  Any thread; never blocks on the kernel. */
+/* CHANGES (array of TreeChange, one whole revision) were applied to the tree.  Call
+ * it with the lock still held under which they were: then whoever sees the new
+ * state can rely on it that it is pending.  Never blocks on the kernel. */
 void announcer_push(Announcer *announcer, const GArray *changes);
 
 typedef struct {

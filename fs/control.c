@@ -200,9 +200,9 @@ void control_set_status(Control *control, const KeyspaceStatus *status)
 		TreeChange change = {node_ref(before), NULL};
 		change.now = node_ref(refresh_locked(control, STATUS));
 		g_array_append_val(changes, change);
+		announcer_push(control->announcer, changes);
 	}
 	g_mutex_unlock(&control->lock);
-	announcer_push(control->announcer, changes);
 }
 
 const char *control_state(Control *control)

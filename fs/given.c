@@ -153,8 +153,7 @@ gchar *given_help(void)
 	g_autoptr(GOptionContext) context = NULL;
 	Table table;
 
-	if (!g_get_prgname())
-		g_set_prgname("etcdfs");
+	g_set_prgname("etcdfs"); /* "Usage:" would have the whole path */
 	table_init(&table, &given);
 	context = context_new(&table);
 	g_option_context_set_summary(context, help_summary);

@@ -47,8 +47,8 @@ static void apply(KeyspaceTree *self, const KvEvent *events, gsize n_events, gin
 	tree_write_lock(self->tree);
 	tree_apply_locked(self->tree, events, n_events, revision, changes);
 	retire_locked(self, changes);
-	tree_write_unlock(self->tree);
 	announcer_push(self->announcer, changes);
+	tree_write_unlock(self->tree);
 }
 
 static void seed_begin(Keyspace *keyspace, gint64 revision)

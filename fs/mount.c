@@ -296,10 +296,18 @@ void mount_wait(Mount *mount)
 	g_main_loop_run(mount->main_loop);
 }
 
-/* Only what is ours: somebody may have mounted something else there since. */
+/* Whether the kernel has ended the session. */
+static gboolean is_dead(Mount *mount)
+{
+	GPollFD fd = {.fd = fuse_session_fd(mount->session)};
+	return g_poll(&fd, 1, 0) == 1 && (fd.revents & G_IO_ERR);
+}
+
+/* Somebody may have mounted something else there since; but when the session is
+ * dead, libfuse knows that there is nothing to unmount. */
 static void unmount(Mount *mount)
 {
-	if (!mount->gone && mountpoint_mount_exists(mount->mount_id))
+	if (is_dead(mount) || (!mount->gone && mountpoint_mount_exists(mount->mount_id)))
 		fuse_session_unmount(mount->session);
 }
 

@@ -116,7 +116,7 @@ PendingRecord *pending_take(Pending *pending)
 	return record;
 }
 
-gboolean pending_give_back(Pending *pending, PendingRecord *record)
+void pending_give_back(Pending *pending, PendingRecord *record)
 {
 	PendingRecord *newer = find(pending, record->entry);
 
@@ -125,5 +125,4 @@ gboolean pending_give_back(Pending *pending, PendingRecord *record)
 		newer->told = g_steal_pointer(&record->told);
 	}
 	pending_record_free(record);
-	return newer != NULL;
 }

@@ -44,9 +44,9 @@ GPtrArray *pending_take_stale(Pending *pending);
 PendingRecord *pending_take(Pending *pending);
 
 /* RECORD was not told, because the entry changed again: what watchers believe goes
- * into the record that this change made.  FALSE: there is no such record, and the
- * change stays untold.  Takes over RECORD. */
-gboolean pending_give_back(Pending *pending, PendingRecord *record);
+ * into the record that this change made.  Without such a record the change stays
+ * untold.  Takes over RECORD. */
+void pending_give_back(Pending *pending, PendingRecord *record);
 
 void pending_record_free(PendingRecord *record);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PendingRecord, pending_record_free)

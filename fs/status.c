@@ -10,12 +10,15 @@ static const char *const state_names[] = {
     [KEYSPACE_RESEEDING] = "reseeding",
 };
 
-static const char *const reseed_reasons[KEYSPACE_N_RESEED_REASONS] = {
+static const char *const reseed_reasons[] = {
     [KEYSPACE_RESEED_COMPACTED] = "compacted",
     [KEYSPACE_RESEED_CANCELED] = "canceled",
     [KEYSPACE_RESEED_HISTORY] = "history",
     [KEYSPACE_RESEED_EVENT_LOST] = "event_lost",
+    [KEYSPACE_RESEED_BEHIND] = "behind",
 };
+
+G_STATIC_ASSERT(G_N_ELEMENTS(reseed_reasons) == KEYSPACE_N_RESEED_REASONS);
 
 const char *status_state_name(KeyspaceState state)
 {

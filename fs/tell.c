@@ -16,10 +16,10 @@
  *  - A creation finds that the kernel has the entry (EEXIST: somebody looked the
  *    new name up since it was invalidated): invalidate, try again, and at last
  *    tell it as a modification.
- *  - A removal finds that the kernel has a newer node there (view.h refuses it
- *    with EBUSY): the same.
- *  - The entry is not there any more, or is of another kind (ENOENT, EISDIR...):
- *    a newer record says so, and takes over.
+ *  - A removal finds that the kernel knows already that nothing is there, or has a
+ *    newer node: invalidate, and try again.
+ *  - What came or was modified is not there any more, or is of another kind
+ *    (ENOENT, EISDIR...): a newer record says so, and takes over.
  */
 #include "tell.h"
 
@@ -31,9 +31,17 @@
 
 /* Each attempt is lost only if somebody looks the name up in the microseconds
  * between the invalidation and the step. */
-#define TELL_ATTEMPTS 8
+#define TELL_ATTEMPTS 16
 
 typedef int (*Recipe)(int dir_fd, const char *name);
+
+/* Whether the kernel holds what somebody else looked up: a node where we announce
+ * that there is none, or none (ENOENT) or a newer one (view.h: EBUSY) where we
+ * announce the end of one. */
+static gboolean is_lost_race(int r, ViewShow show)
+{
+	return r == -EEXIST || r == -EBUSY || r == -ESTALE || (r == -ENOENT && show == VIEW_GONE);
+}
 
 /* Makes a step under which the kernel must not hold a node of its own. */
 static int step_on_entry(Teller *teller, Node *node, ViewShow show, Recipe recipe)
@@ -45,7 +53,7 @@ static int step_on_entry(Teller *teller, Node *node, ViewShow show, Recipe recip
 		view_show(teller->view, node, show);
 		r = recipe(fd, node_name(node));
 		view_show(teller->view, NULL, VIEW_CURRENT);
-		if (r != -EEXIST && r != -EBUSY && r != -ESTALE)
+		if (!is_lost_race(r, show))
 			break;
 		invalidate_entry(teller->route.session, node->parent->nodeid, node_name(node));
 	}

@@ -9,7 +9,8 @@
  * that end in _locked need it, for reading at least; tree_apply_locked and
  * tree_progress_locked need it for writing.  The writer thread itself may read
  * without the lock, since nobody else changes anything: tree_check, tree_find.
- * Inside the tree lock no other lock is taken but the inode table's.
+ * Inside the tree lock no other lock is taken but the announcer's and the inode
+ * table's.
  */
 #ifndef TREE_H
 #define TREE_H

@@ -214,20 +214,24 @@ static void fail(Resume *resume, const char *reason, GArray *actions)
 	begin_wait(resume, actions);
 }
 
-/* The cause has been blamed. */
+/* The cause has been blamed.  At once if etcd has just answered a probe, or if
+ * the last watch lived well; else a range that is compacted faster than it is
+ * read would keep etcd busy. */
 static void reseed(Resume *resume, KeyspaceReseedReason reason, GArray *actions)
 {
+	gboolean probed = resume->state == RESUME_PROBING;
+
 	resume->reseeds[reason]++;
 	resume->dirty = TRUE;
 	show(resume, KEYSPACE_RESEEDING);
 	if (reason == KEYSPACE_RESEED_HISTORY)
 		forget_history(resume);
 	leave(resume, actions);
-	if (resume->backoff_us != 0) {
+	if (resume->backoff_us != 0 && !probed) {
 		begin_wait(resume, actions);
 		return;
 	}
-	resume->backoff_us = BACKOFF_MIN_US;
+	resume->backoff_us = MAX(resume->backoff_us, BACKOFF_MIN_US);
 	begin_seed(resume, actions);
 }
 

@@ -26,8 +26,8 @@
  *  WAITING   nothing              timer                         PROBING; SEEDING
  *                                                               if dirty
  *
- * Where it says SEEDING after a mishap: at once the first time, by way of
- * WAITING when the watch before did not live long.
+ * Where it says SEEDING after a mishap: at once after a probe and the first
+ * time, by way of WAITING when the watch before did not live long.
  *
  * Invariants: `applied` is 0 or the listener holds exactly that revision;
  * `dirty` unless the listener's state may be resumed; in SEEDING the stream is

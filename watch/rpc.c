@@ -18,6 +18,9 @@
 
 #include "reason.h"
 
+/* What etcd may send before we have read it. */
+#define WINDOW_BYTES (8 * 1024 * 1024)
+
 typedef struct {
 	void (*done)(RpcCall *call, gboolean ok);
 	RpcCall *call;
@@ -162,6 +165,10 @@ static grpc_channel *rpc_channel(const RpcSettings *settings, const char *target
 		/* despite its name the time that a connect may take */
 		rpc_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, settings->connect_timeout_ms),
 		rpc_arg(GRPC_ARG_ENABLE_RETRIES, 0),
+		/* a window that the probe of bandwidth changes while large
+		 * messages come stops etcd 3.4 for ever, more often than not */
+		rpc_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
+		rpc_arg(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, WINDOW_BYTES),
 		/* http_proxy in the environment is not meant for etcd */
 		rpc_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
 		/* else a new channel shares the old one's broken connection */
@@ -274,7 +281,6 @@ static void call_report_message(RpcCall *call, grpc_byte_buffer *message)
 	}
 	slice = grpc_byte_buffer_reader_readall(&reader);
 	grpc_byte_buffer_reader_destroy(&reader);
-	g_clear_pointer(&call->receive.message, grpc_byte_buffer_destroy);
 	call->events->message(call->data, GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice));
 	grpc_slice_unref(slice);
 }
@@ -283,10 +289,14 @@ static void call_received(RpcCall *call, gboolean ok)
 {
 	RpcReceive *receive = &call->receive;
 
+	/* taken first: who asks for the next message may get it at once */
+	grpc_byte_buffer *message = g_steal_pointer(&receive->message);
+
 	receive->busy = FALSE;
-	if (call->events && receive->message)
-		call_report_message(call, receive->message);
-	g_clear_pointer(&receive->message, grpc_byte_buffer_destroy);
+	if (call->events && message)
+		call_report_message(call, message);
+	if (message)
+		grpc_byte_buffer_destroy(message);
 	call_check_end(call);
 }
 

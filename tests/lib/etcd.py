@@ -17,7 +17,7 @@ import socket
 import subprocess
 import threading
 
-from wait import Deadline
+from wait import ENDS_WITH_US, Deadline
 
 # Below the ports that the kernel gives to outgoing connections: a port that is
 # closed for a while (a killed server) is not handed to somebody else, nor does a
@@ -107,7 +107,7 @@ class Etcd:
     # The server.
 
     def command(self):
-        return ["etcd", "--name", "test", "--data-dir", self.data,
+        return [*ENDS_WITH_US, "KILL", "etcd", "--name", "test", "--data-dir", self.data,
                 "--listen-client-urls", self.url, "--advertise-client-urls", self.url,
                 "--listen-peer-urls", self.peer_url,
                 "--initial-advertise-peer-urls", self.peer_url,

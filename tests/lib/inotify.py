@@ -12,7 +12,7 @@ import struct
 import subprocess
 from collections import namedtuple
 
-from wait import Deadline
+from wait import ENDS_WITH_US, Deadline
 
 ACCESS, MODIFY, ATTRIB, CLOSE_WRITE, CLOSE_NOWRITE, OPEN = 1, 2, 4, 8, 16, 32
 MOVED_FROM, MOVED_TO, CREATE, DELETE, DELETE_SELF, MOVE_SELF = 64, 128, 256, 512, 1024, 2048
@@ -109,8 +109,8 @@ class InotifyWait:
         """ARGS as the user would give them, -m and -r among them."""
         self.path = os.fsdecode(path)
         self.process = subprocess.Popen(
-            ["inotifywait", "--format", "%e %w%f", *args, self.path], bufsize=0,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            [*ENDS_WITH_US, "TERM", "inotifywait", "--format", "%e %w%f", *args, self.path],
+            bufsize=0, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self._buffer = {self.process.stdout: b"", self.process.stderr: b""}
         deadline = Deadline("inotifywait: Watches established")
         said = []
@@ -135,10 +135,11 @@ class InotifyWait:
 
     def _event(self, deadline):
         what, _, path = self._line(self.process.stdout, deadline).partition(" ")
-        name = path[len(self.path):].lstrip("/")
+        if path == self.path or path.startswith(f"{self.path}/"):
+            path = path[len(self.path):].lstrip("/")
         what = what.replace("CLOSE_WRITE,CLOSE", "CLOSE_WRITE")
         what = what.replace("CLOSE_NOWRITE,CLOSE", "CLOSE_NOWRITE")
-        return f"{what} {name}" if name else what
+        return f"{what} {path}" if path else what
 
     def until(self, last):
         """Every line up to and with LAST."""

@@ -17,7 +17,7 @@ import signal
 import subprocess
 
 import inotify
-from wait import Deadline
+from wait import ENDS_WITH_US, Deadline
 
 # A kept directory for keys that only say "everything before me has arrived".
 TICKS = "~ticks"
@@ -122,8 +122,8 @@ class Mount:
         """Returns once the tree is there."""
         self.keys.put(f"{TICKS}/tick", "0")
         with open(self.log.path, "ab") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+            self.process = subprocess.Popen([*ENDS_WITH_US, "TERM", *self.command],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         if not wait_mounts(self._ready, Deadline("etcdfs mounts"), self.process):
             raise RuntimeError(f"etcdfs ended with {self.process.returncode}: {self.log.lines()}")
         return self

@@ -11,13 +11,16 @@ CUT = re.compile(rb"^(.*)%~([0-9a-f]+)$", re.DOTALL)
 NAME_MAX = 255
 
 
+def _escaped(raw):
+    return raw.replace(b"%", b"%25").replace(b"\0", b"%00")
+
+
 def _component(raw, at_root):
     if raw == b"":
         return b"%"
-    name = raw.replace(b"%", b"%25").replace(b"\0", b"%00")
     if raw in (b".", b"..", b".value") or (at_root and raw == b".etcdfs"):
-        name = b"%2E" + name[1:]
-    return name
+        return b"%2E" + _escaped(raw[1:])
+    return _escaped(raw)
 
 
 def _components(key):
@@ -35,7 +38,8 @@ def paths(keys):
     for key in keys:
         path = _components(key)
         if key.startswith(b"/") and key[1:] in keys and _components(key[1:]) == path:
-            path = (b"%2F" + (path[0] if path else b""),) + path[1:]
+            # With the slash in front, a dot needs no escape any more.
+            path = (b"%2F" + _escaped(key[1:].split(b"/")[0]),) + path[1:]
         assert path not in claims, f"{key} and {claims[path]} are both {path}"
         claims[path] = key
     directories = {path[:n] for path in claims for n in range(len(path))} | {()}

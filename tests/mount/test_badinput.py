@@ -154,9 +154,10 @@ class OtherWays(case.MountTest):
         result = subprocess.run([*wrapper(), self.program(), point, *args], check=False,
                                 env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
                                 capture_output=True, text=True)
-        self.assertEqual((0, ""), (result.returncode, result.stderr))
         names = os.listdir(point)
-        subprocess.run(unmount_command(point), check=True)
+        if find_mount(point) is not None:
+            subprocess.run(unmount_command(point), check=True)
+        self.assertEqual((0, ""), (result.returncode, result.stderr))
         return names
 
     def test_flags_variables_and_o(self):

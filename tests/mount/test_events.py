@@ -142,9 +142,9 @@ class Comparison(case.MountTest):
         and returns the transcript.  Lines that match OPTIONAL may be missing or
         present on either side."""
         for step in steps:
+            local, remote = (self.transcript(watch, world, lines, step)
+                             for world, lines in self.worlds(step))
             with self.subTest(step.name):
-                local, remote = (self.transcript(watch, world, lines, step)
-                                 for world, lines in self.worlds(step))
                 unexplained = [line for line in remote if line not in step.differences]
                 self.assertEqual(self.without(optional, local),
                                  self.without(optional, unexplained))

@@ -96,14 +96,14 @@ static void test_give_back(Fixture *f, gconstpointer data)
 	pending_push(&f->pending, f->a1, f->a2);
 	PendingRecord *record = pending_take(&f->pending);
 	pending_push(&f->pending, f->a2, NULL);
-	g_assert_true(pending_give_back(&f->pending, record));
+	pending_give_back(&f->pending, record);
 	assert_next(f, f->a1, NULL);
 }
 
 static void test_give_back_alone(Fixture *f, gconstpointer data)
 {
 	pending_push(&f->pending, f->a1, f->a2);
-	g_assert_false(pending_give_back(&f->pending, pending_take(&f->pending)));
+	pending_give_back(&f->pending, pending_take(&f->pending));
 	g_assert_null(pending_take(&f->pending));
 }
 

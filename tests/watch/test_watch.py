@@ -193,7 +193,7 @@ class Seed(WatchTest):
         """A first page of them is large; later pages shrink."""
         self.start_etcd()
         for i in range(times(300, slow=150)):
-            self.put(f"{i:03}", bytes([i % 251]) * 200_000)
+            self.put(f"{i:03}", bytes([97 + i % 26]) * 200_000)
         log = self.start_log().until_seeded()
         self.assert_current(log)
 
@@ -292,7 +292,7 @@ class Away(WatchTest):
         proxy = self.start_proxy()
         log = self.start_log(proxy.endpoint).until_seeded()
         revisions = []
-        for turn in range(times(20, slow=5)):
+        for turn in range(times(8, slow=4)):
             for i in range(100):
                 revisions.append(self.put(f"k{i}", f"{turn}"))
                 if i == 50:

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers written byte by byte: what etcd sends, and what nobody should. */
+#include <string.h>
+
+#include "wire.h"
+
+#define BYTES(literal) (const guint8 *)(literal), sizeof(literal) - 1
+#define KV(literal) ((KvBytes){ (const guint8 *)(literal), sizeof(literal) - 1 })
+
+static void assert_bytes(KvBytes bytes, const char *data, gsize len)
+{
+	g_assert_cmpmem(bytes.data, bytes.len, data, len);
+}
+
+static void assert_encoded(GBytes *bytes, const char *data, gsize len)
+{
+	g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), data, len);
+}
+
+static void test_range_request(void)
+{
+	g_autoptr(GBytes) bytes = wire_range_encode(&(WireRange){
+		.key = KV("a\0"),
+		.range_end = KV("b"),
+		.limit = 128,
+		.revision = 5,
+	});
+
+	assert_encoded(bytes, "\x0a\x02"
+			      "a\0"
+			      "\x12\x01"
+			      "b"
+			      "\x18\x80\x01"
+			      "\x20\x05",
+		       12);
+}
+
+static void test_range_request_keys_only(void)
+{
+	g_autoptr(GBytes) bytes =
+		wire_range_encode(&(WireRange){ .key = KV("k"), .keys_only = TRUE });
+
+	assert_encoded(bytes, "\x0a\x01k\x40\x01", 5);
+}
+
+static void test_watch_request(void)
+{
+	g_autoptr(GBytes) bytes = wire_watch_encode(&(WireWatch){
+		.key = KV("\0"),
+		.range_end = KV("\0"),
+		.start_revision = 7,
+		.watch_id = 1,
+	});
+
+	/* create { key, range_end, start_revision, progress_notify, watch_id,
+	 * fragment } and no prev_kv */
+	assert_encoded(bytes, "\x0a\x0e"
+			      "\x0a\x01\0"
+			      "\x12\x01\0"
+			      "\x18\x07"
+			      "\x20\x01"
+			      "\x38\x01"
+			      "\x40\x01",
+		       16);
+}
+
+/* header { cluster_id 1, member_id 2, revision 9, raft_term 3 } */
+#define HEADER "\x0a\x08\x08\x01\x10\x02\x18\x09\x20\x03"
+
+static void test_range_response(void)
+{
+	g_auto(Arena) arena = { 0 };
+	EtcdRange range;
+
+	g_assert_true(wire_range_decode(&arena,
+					BYTES(HEADER "\x12\x11"
+						     "\x0a\x03"
+						     "a\0b"
+						     "\x10\x04\x18\x05\x20\x02"
+						     "\x2a\x02"
+						     "v\0"
+						     "\x30\x06"
+						     "\x12\x03\x0a\x01z"
+						     "\x18\x01\x20\x63"),
+					&range));
+	g_assert_cmpuint(range.header.cluster_id, ==, 1);
+	g_assert_cmpuint(range.header.member_id, ==, 2);
+	g_assert_cmpint(range.header.revision, ==, 9);
+	g_assert_cmpuint(range.header.raft_term, ==, 3);
+	g_assert_true(range.more);
+	g_assert_cmpuint(range.n_kvs, ==, 2);
+	assert_bytes(range.kvs[0].key, "a\0b", 3);
+	assert_bytes(range.kvs[0].value, "v\0", 2);
+	g_assert_cmpint(range.kvs[0].create_revision, ==, 4);
+	g_assert_cmpint(range.kvs[0].mod_revision, ==, 5);
+	g_assert_cmpint(range.kvs[0].version, ==, 2);
+	g_assert_cmpint(range.kvs[0].lease, ==, 6);
+	assert_bytes(range.kvs[1].key, "z", 1);
+	assert_bytes(range.kvs[1].value, "", 0);
+}
+
+static void test_range_response_empty(void)
+{
+	g_auto(Arena) arena = { 0 };
+	EtcdRange range;
+
+	g_assert_true(wire_range_decode(&arena, NULL, 0, &range));
+	g_assert_cmpint(range.header.revision, ==, 0);
+	g_assert_cmpuint(range.n_kvs, ==, 0);
+	g_assert_false(range.more);
+}
+
+static void test_watch_created(void)
+{
+	g_auto(Arena) arena = { 0 };
+	EtcdWatch watch;
+
+	g_assert_true(wire_watch_decode(&arena, BYTES(HEADER "\x10\x01\x18\x01"), &watch));
+	g_assert_true(watch.created);
+	g_assert_false(watch.canceled);
+	g_assert_cmpint(watch.watch_id, ==, 1);
+	g_assert_cmpint(watch.header.revision, ==, 9);
+	g_assert_cmpstr(watch.cancel_reason, ==, "");
+}
+
+static void test_watch_compacted(void)
+{
+	g_auto(Arena) arena = { 0 };
+	EtcdWatch watch;
+
+	/* no header, as etcd sends it; the id is -1 */
+	g_assert_true(wire_watch_decode(&arena,
+					BYTES("\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
+					      "\x20\x01\x28\x0c\x32\x02no"),
+					&watch));
+	g_assert_true(watch.canceled);
+	g_assert_cmpint(watch.watch_id, ==, -1);
+	g_assert_cmpint(watch.compact_revision, ==, 12);
+	g_assert_cmpstr(watch.cancel_reason, ==, "no");
+	g_assert_cmpint(watch.header.revision, ==, 0);
+}
+
+static void test_watch_events(void)
+{
+	g_auto(Arena) arena = { 0 };
+	EtcdWatch watch;
+
+	g_assert_true(wire_watch_decode(&arena,
+					BYTES(HEADER "\x10\x01\x38\x01"
+						     "\x5a\x0a\x12\x08\x0a\x01k\x18\x08\x2a\x01v"
+						     "\x5a\x09\x08\x01\x12\x05\x0a\x01g\x18\x08"),
+					&watch));
+	g_assert_true(watch.fragment);
+	g_assert_cmpuint(watch.n_events, ==, 2);
+	g_assert_cmpint(watch.events[0].type, ==, KV_PUT);
+	assert_bytes(watch.events[0].kv.key, "k", 1);
+	assert_bytes(watch.events[0].kv.value, "v", 1);
+	g_assert_cmpint(watch.events[1].type, ==, KV_DELETE);
+	g_assert_cmpint(watch.events[1].kv.mod_revision, ==, 8);
+	assert_bytes(watch.events[1].kv.value, "", 0);
+}
+
+static void assert_no_watch(const guint8 *data, gsize len)
+{
+	g_auto(Arena) arena = { 0 };
+	EtcdWatch watch = { .watch_id = 42 };
+
+	g_assert_false(wire_watch_decode(&arena, data, len, &watch));
+	g_assert_cmpint(watch.watch_id, ==, 42);
+}
+
+static void test_watch_bad_events(void)
+{
+	assert_no_watch(BYTES("\x5a\x00"));			   /* no kv */
+	assert_no_watch(BYTES("\x5a\x02\x12\x00"));		   /* no key */
+	assert_no_watch(BYTES("\x5a\x07\x08\x07\x12\x03\x0a\x01k")); /* no such type */
+}
+
+static void test_hostile(void)
+{
+	g_auto(Arena) arena = { 0 };
+	EtcdRange range = { .n_kvs = 42 };
+
+	assert_no_watch(BYTES("\xff"));
+	assert_no_watch(BYTES("\x0a\x7f"));			/* longer than the rest */
+	assert_no_watch(BYTES("\x0a\xff\xff\xff\xff\x0f"));	/* 4 GiB */
+	assert_no_watch(BYTES("\x32\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"));
+	g_assert_false(wire_range_decode(&arena, BYTES("\x12\x02\x0a\x05"), &range));
+	g_assert_cmpuint(range.n_kvs, ==, 42);
+}
+
+/* What later versions add is skipped; of a field given twice the last counts. */
+static void test_unknown_fields(void)
+{
+	g_auto(Arena) arena = { 0 };
+	EtcdRange range;
+
+	g_assert_true(wire_range_decode(&arena,
+					BYTES("\xfa\x01\x03new" HEADER "\x0a\x02\x18\x0a"),
+					&range));
+	g_assert_cmpint(range.header.revision, ==, 10);
+}
+
+static void test_arena(void)
+{
+	g_auto(Arena) arena = { 0 };
+	guint8 *before = NULL;
+
+	for (gsize size = 0; size < 5000; size++) {
+		guint8 *piece = arena_alloc(&arena, size);
+
+		g_assert_cmpuint((gsize)piece % (2 * sizeof(gpointer)), ==, 0);
+		g_assert_true(size == 0 || piece != before);
+		if (size > 0)
+			memset(piece, 1, size);
+		before = piece;
+	}
+	arena_alloc(&arena, 3 * 1024 * 1024);
+	arena_clear(&arena);
+	g_assert_nonnull(arena_alloc(&arena, 1));
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/wire/range/request", test_range_request);
+	g_test_add_func("/wire/range/request-keys-only", test_range_request_keys_only);
+	g_test_add_func("/wire/range/response", test_range_response);
+	g_test_add_func("/wire/range/response-empty", test_range_response_empty);
+	g_test_add_func("/wire/watch/request", test_watch_request);
+	g_test_add_func("/wire/watch/created", test_watch_created);
+	g_test_add_func("/wire/watch/compacted", test_watch_compacted);
+	g_test_add_func("/wire/watch/events", test_watch_events);
+	g_test_add_func("/wire/watch/bad-events", test_watch_bad_events);
+	g_test_add_func("/wire/hostile", test_hostile);
+	g_test_add_func("/wire/unknown-fields", test_unknown_fields);
+	g_test_add_func("/wire/arena", test_arena);
+	return g_test_run();
+}

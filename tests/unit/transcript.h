@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* transcript.h - runs resume.c from a script and writes down what it does.
+ *
+ * A transcript is lines.  One that begins with `> ` is an input; those after it
+ * are the actions it must lead to, and ` = STATE` if that changes.
+ *
+ *   > start | timer | lost | ended
+ *   > page REVISION [more] [newest=KEY@REVISION]
+ *   > probed REVISION [kv=KEY@REVISION]
+ *   > failed away|compacted|future|refused
+ *   > created REVISION
+ *   > events [header=REVISION] [fragment] [id=N] +KEY@REVISION -KEY@REVISION ...
+ *   > progress REVISION [id=N]
+ *   > canceled [compact=REVISION] [reason=A_BLANK_IS_WRITTEN_SO] [id=N]
+ *   > wait SECONDS              no input, but time goes by
+ *
+ * page, probed: also [cluster=N] [term=N], 1 and 2 if not given.
+ */
+#ifndef TRANSCRIPT_H
+#define TRANSCRIPT_H
+
+#include "resume.h"
+
+/* Feeds the inputs in EXPECTED to RESUME; what really happens must be EXPECTED
+ * again, or the test fails.  May be called several times. */
+void transcript_check(Resume *resume, const char *expected);
+
+/* The same from a fresh Resume. */
+void transcript_run(const char *expected);
+
+/* To LIVE at revision 10, the last event being `+a@9`. */
+#define TRANSCRIPT_LIVE                                                                        \
+	"> start\n"                                                                            \
+	"connect\n"                                                                            \
+	"read-page first\n"                                                                    \
+	" = seeding\n"                                                                         \
+	"> page 10 newest=a@9\n"                                                               \
+	"seed-begin 10\n"                                                                      \
+	"open 11\n"                                                                            \
+	"arm\n"                                                                                \
+	"seed-page\n"                                                                          \
+	"seed-end\n"                                                                           \
+	" = opening\n"                                                                         \
+	"> created 10\n"                                                                       \
+	"receive\n"                                                                            \
+	"arm\n"                                                                                \
+	" = live\n"
+
+/* From there: the stream ends, and the probe goes out. */
+#define TRANSCRIPT_PROBING                                                                     \
+	"> ended\n"                                                                            \
+	"close\n"                                                                              \
+	"arm\n"                                                                                \
+	" = waiting\n"                                                                         \
+	"> timer\n"                                                                            \
+	"connect\n"                                                                            \
+	"probe a@9\n"                                                                          \
+	" = probing\n"
+
+#endif
