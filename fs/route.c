@@ -73,7 +73,7 @@ int route_open_hidden(Route *route)
 	return fd;
 }
 
-static gboolean is_linked(Route *route, const Node *dir)
+gboolean route_is_linked(Route *route, const Node *dir)
 {
 	tree_read_lock(route->tree);
 	gboolean linked = dir->linked;
@@ -116,7 +116,7 @@ static int open_dir(Route *route, const Node *dir)
 	int fd = -ESTALE;
 	/* Between the look and the walk the directory may go: then look again. */
 	for (int i = 0; i < 3 && fd < 0; i++)
-		fd = is_linked(route, dir) ? open_by_path(route, dir) : open_by_nodeid(route, dir);
+		fd = route_is_linked(route, dir) ? open_by_path(route, dir) : open_by_nodeid(route, dir);
 	return fd;
 }
 

@@ -43,6 +43,9 @@ int route_open(Route *route, Node *dir);
  * name; borrowed until route_rest. */
 int route_open_hidden(Route *route);
 
+/* Whether an entry leads to the directory.  Takes the tree lock. */
+gboolean route_is_linked(Route *route, const Node *dir);
+
 /* Nothing to announce: holds nothing on the visible mount. */
 void route_rest(Route *route);
 

@@ -99,9 +99,12 @@ static void remove_older(Teller *teller, const Node *entry)
 	}
 }
 
+/* Whether anybody may watch the directory in which NODE is.  The end of a
+ * directory ends the watches on it. */
 static gboolean is_watched(Teller *teller, const Node *node)
 {
-	return inode_is_known(teller->inodes, node->parent);
+	return inode_is_known(teller->inodes, node->parent) &&
+	       !inode_is_unlinked(teller->inodes, node->parent);
 }
 
 static int tell_gone(Teller *teller, Node *told)
@@ -111,6 +114,9 @@ static int tell_gone(Teller *teller, Node *told)
 	if (is_watched(teller, told))
 		r = step_on_entry(teller, told, VIEW_GONE,
 				  told->kind == NODE_DIR ? loopback_rmdir : loopback_unlink);
+	/* Nothing can be removed from a directory whose own end was told. */
+	if (r == -ENOENT && !route_is_linked(&teller->route, told->parent))
+		r = 0;
 	if (r == 0)
 		inode_unlinked(teller->inodes, told);
 	remove_older(teller, told);

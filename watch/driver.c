@@ -213,6 +213,14 @@ static void feed_failure(Driver *driver, ResumeInputType type, EtcdFailure failu
 	driver_feed(driver, (ResumeInput){ type, .failure = { failure, reason } });
 }
 
+/* A connection that breaks under a page may also have broken because of it. */
+static void feed_request_failure(Driver *driver, const RpcEnd *end)
+{
+	if (!driver->probe && end->failure == ETCD_AWAY)
+		seed_too_large(&driver->seed);
+	feed_failure(driver, RESUME_FAILED, end->failure, end->reason);
+}
+
 static const KeyValue *newest_of(const EtcdRange *page)
 {
 	const KeyValue *newest = NULL;
@@ -260,7 +268,7 @@ static void request_ended(gpointer data, const RpcEnd *end)
 
 	driver->request = NULL;
 	if (!end->ok)
-		feed_failure(driver, RESUME_FAILED, end->failure, end->reason);
+		feed_request_failure(driver, end);
 	else if (!driver->answered)
 		feed_failure(driver, RESUME_FAILED, ETCD_AWAY, "the answer is not etcd's");
 	else if (driver->probe)

@@ -5,7 +5,8 @@
  * range, whatever the limit: many small pages cost the square of the keys.  But
  * one page of everything is as large in etcd's memory as in ours.  So the pages
  * grow, from few keys, because nobody knows yet how long the values are, to
- * PAGE_BYTES, and shrink again where values are long or the line is slow.
+ * PAGE_BYTES, and shrink again where values are long or the line is slow.  Where
+ * a page does not come in time at all, the next seed stays below it.
  */
 #include "seed.h"
 
@@ -14,11 +15,13 @@
 #define FIRST_LIMIT 128
 #define GROWTH_MAX 32
 #define PAGE_BYTES (16 * 1024 * 1024)
+/* Below this most of a page's time may be the walk, and says nothing. */
 #define PAGE_US (2 * G_TIME_SPAN_SECOND)
 
 void seed_init(Seed *seed, const KeyRange *range)
 {
-	*seed = (Seed){ .range = range, .last = g_byte_array_new(), .limit = FIRST_LIMIT };
+	*seed = (Seed){ .range = range, .last = g_byte_array_new(), .limit_max = G_MAXINT64 };
+	seed_restart(seed);
 }
 
 void seed_clear(Seed *seed)
@@ -29,8 +32,13 @@ void seed_clear(Seed *seed)
 void seed_restart(Seed *seed)
 {
 	seed->revision = 0;
-	seed->limit = FIRST_LIMIT;
+	seed->limit = MIN(FIRST_LIMIT, seed->limit_max);
 	g_byte_array_set_size(seed->last, 0);
+}
+
+void seed_too_large(Seed *seed)
+{
+	seed->limit_max = MAX(seed->limit / 4, 1);
 }
 
 /* The least key above KEY is KEY with a NUL after it. */
@@ -86,13 +94,14 @@ static gint64 page_bytes(const EtcdRange *page)
 	return bytes;
 }
 
-static gint64 next_limit(const EtcdRange *page, gint64 elapsed_us)
+static gint64 next_limit(const Seed *seed, const EtcdRange *page, gint64 elapsed_us)
 {
 	gint64 n = page->n_kvs;
-	gint64 by_bytes = PAGE_BYTES * n / MAX(page_bytes(page), 1);
-	gint64 by_time = PAGE_US * n / MAX(elapsed_us, 1);
+	gint64 limit = MIN(n * GROWTH_MAX, PAGE_BYTES * n / MAX(page_bytes(page), 1));
 
-	return MAX(MIN(n * GROWTH_MAX, MIN(by_bytes, by_time)), 1);
+	if (elapsed_us > PAGE_US)
+		limit = MIN(limit, PAGE_US * n / elapsed_us);
+	return CLAMP(limit, 1, seed->limit_max);
 }
 
 SeedVerdict seed_take(Seed *seed, const EtcdRange *page, gint64 elapsed_us)
@@ -105,12 +114,14 @@ SeedVerdict seed_take(Seed *seed, const EtcdRange *page, gint64 elapsed_us)
 		return SEED_BROKEN;
 	if (seed->revision == 0)
 		seed->revision = page->header.revision;
-	if (!page->more)
+	if (!page->more) {
+		seed->limit_max = G_MAXINT64;
 		return SEED_DONE;
+	}
 
 	last = &page->kvs[page->n_kvs - 1];
 	g_byte_array_set_size(seed->last, 0);
 	g_byte_array_append(seed->last, last->key.data, last->key.len);
-	seed->limit = next_limit(page, elapsed_us);
+	seed->limit = next_limit(seed, page, elapsed_us);
 	return SEED_MORE;
 }

@@ -18,6 +18,7 @@ typedef struct {
 	gint64 revision;       /* 0 before the first page */
 	GByteArray *last;      /* last key so far; empty: none */
 	gint64 limit;	       /* keys to ask for next */
+	gint64 limit_max;      /* never more, until a seed is done */
 } Seed;
 
 typedef enum {
@@ -31,6 +32,10 @@ void seed_clear(Seed *seed);
 
 /* Forgets every page. */
 void seed_restart(Seed *seed);
+
+/* The page asked for did not come in time: later ones shall be smaller.  The
+ * seed is lost; restart it. */
+void seed_too_large(Seed *seed);
 
 /* The request for the next page. */
 GBytes *seed_request(const Seed *seed);

@@ -60,7 +60,7 @@ static GError *watch_start_fault(const Watch *watch)
 
 static void watch_settle(Watch *watch, GError *error)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&watch->lock);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&watch->lock);
 
 	watch->settled = TRUE;
 	watch->error = error;
@@ -130,7 +130,7 @@ static void watch_free(Watch *watch)
 
 static GError *watch_wait_settled(Watch *watch)
 {
-	g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&watch->lock);
+	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&watch->lock);
 
 	while (!watch->settled)
 		g_cond_wait(&watch->settled_cond, &watch->lock);

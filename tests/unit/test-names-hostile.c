@@ -5,7 +5,7 @@
 
 #include "names.h"
 
-#define N_HOSTILE 60000
+#define N_HOSTILE 20000
 
 /* The path as one string. */
 static gchar *path_string(const NamesPath *path)

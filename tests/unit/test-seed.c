@@ -138,6 +138,28 @@ static void test_limit(Fixture *fixture, gconstpointer data)
 	g_assert_cmpint(limit_after(seed, 1000, 93, 10 * SECOND), ==, 200);
 }
 
+/* A page that never came; smaller ones from then on, until a seed is done. */
+static void test_too_large(Fixture *fixture, gconstpointer data)
+{
+	Seed *seed = &fixture->seed;
+	gint64 first = seed->limit;
+
+	g_assert_cmpint(limit_after(seed, 1000, 93, 1), ==, 32000);
+	seed_too_large(seed);
+	seed_restart(seed);
+	g_assert_cmpint(seed->limit, ==, first);
+	g_assert_cmpint(limit_after(seed, 1000, 93, 1), ==, 8000);
+	for (int i = 0; i < 20; i++) {
+		seed_restart(seed);
+		seed_too_large(seed);
+	}
+	seed_restart(seed);
+	g_assert_cmpint(seed->limit, ==, 1);
+	g_assert_cmpint(take(seed, 10, FALSE, "a"), ==, SEED_DONE);
+	seed_restart(seed);
+	g_assert_cmpint(seed->limit, ==, first);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -146,5 +168,6 @@ int main(int argc, char **argv)
 	g_test_add("/seed/broken", Fixture, NULL, set_up, test_broken, tear_down);
 	g_test_add("/seed/empty-key", Fixture, NULL, set_up, test_empty_key, tear_down);
 	g_test_add("/seed/limit", Fixture, NULL, set_up, test_limit, tear_down);
+	g_test_add("/seed/too-large", Fixture, NULL, set_up, test_too_large, tear_down);
 	return g_test_run();
 }
