@@ -11,7 +11,7 @@ import threading
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import case  # noqa: E402
 import inotify  # noqa: E402
-from wait import times  # noqa: E402
+from wait import LIMIT, times  # noqa: E402
 
 SIZE = 256 * 1024
 PIECE = 1024
@@ -149,7 +149,7 @@ def read_untorn(path, way, rounds, results):
         fd = os.open(path, os.O_RDONLY)
         bytes_seen = set()
         total = 0
-        for i, piece in enumerate(way(fd, range(SIZE // PIECE))):
+        for i, piece in enumerate(way(fd, list(range(SIZE // PIECE)))):
             bytes_seen.update(piece)
             total += len(piece)
             while i == SIZE // PIECE // 2 and first_byte(path) in bytes_seen:
@@ -190,7 +190,8 @@ class NoTornRead(case.MountTest):
             self.keys.put("f", bytes([value % 251 + 1]) * SIZE)
         for reader in readers:
             reader.join()
-        self.assertEqual({way.__name__: [] for way in ways}, dict(results.get() for _ in ways))
+        self.assertEqual({way.__name__: [] for way in ways},
+                         dict(results.get(timeout=LIMIT) for _ in ways))
         self.assertEqual(bytes([1]) * SIZE, os.pread(held, SIZE + 1, 0), "as it was opened")
 
     def test_an_open_descriptor_keeps_its_value(self):
