@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The README's example, replayed; and what else it states as a fact."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+
+import case
+from etcd import Keys
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+
+def readme():
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as text:
+        return text.read()
+
+
+def example(name):
+    """[(command, [line of its output...])...] of an example."""
+    block = re.search(rf"<!-- example: {name} -->\n```console\n(.*?)```", readme(), re.DOTALL)
+    steps = []
+    for line in block[1].splitlines():
+        if line.startswith("$ "):
+            steps.append((line[2:], []))
+        else:
+            steps[-1][1].append(line)
+    return steps
+
+
+class Readme(case.MountTest):
+    def setUp(self):
+        super().setUp()
+        etcd = self.own_etcd()
+        self.keys = Keys(etcd, b"")
+        self.environment = {**os.environ, "ETCDCTL_API": "3", "ETCDCTL_ENDPOINTS": etcd.endpoint,
+                            "LC_ALL": "C"}
+
+    def run_command(self, command, path):
+        done = subprocess.run(["bash", "-c", command], env={**self.environment, "MNT": path},
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
+        said = done.stdout.replace(path, "$MNT").replace("bash: line 1: ", "bash: ")
+        return said.splitlines()
+
+    def test_the_example(self):
+        subprocess.run([os.path.join(ROOT, "tools", "sample")], env=self.environment, check=True,
+                       stdin=subprocess.DEVNULL)
+        mount = self.mount()
+        [(watch, told)] = example("watch")
+        with subprocess.Popen(["bash", "-c", f"exec {watch}"], text=True,
+                              env={**self.environment, "MNT": mount.path},
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as watcher:
+            try:
+                while "Watches established" not in watcher.stderr.readline():
+                    self.assertIsNone(watcher.poll())
+                for command, output in example("change"):
+                    self.assertEqual(output, self.run_command(command, mount.path), command)
+                self.assertEqual(told, [watcher.stdout.readline().rstrip("\n") for _ in told])
+            finally:
+                watcher.terminate()
+
+    def test_status_has_what_is_documented(self):
+        mount = self.mount()
+        rows = re.findall(r"^\| (`[^|]*) \|", readme(), re.MULTILINE)
+        documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+        status = json.loads(mount.read(".etcdfs", "status"))
+        self.assertEqual(set(), set(status) - documented - {"version"})
+        for field, rows in (("reseeds", readme()), ("announcements", readme())):
+            for name in status[field]:
+                self.assertIn(f"`{name}`", rows)
+
+
+if __name__ == "__main__":
+    case.main()
