@@ -84,7 +84,7 @@ class History(case.MountTest):
         self.etcd.start()
         self.mounted.wait_state("live")
         self.assertEqual({"changed-after": CHANGED, "deleted-after": CREATED,
-                          "created-after": DELETED}, self.told(self.root, "mark"))
+                          "created-after": DELETED}, self.told(self.root, "zz-mark"))
         self.assertEqual(self.unchanged, self.identity())
         self.assert_shows_etcd()
         self.assert_one_reseed()
@@ -107,7 +107,7 @@ class History(case.MountTest):
         self.mounted.wait_state("live")
         self.assertEqual({"changed-after": CHANGED, "deleted-after": CREATED,
                           "created-after": DELETED, "same-too": CHANGED, "third": CREATED},
-                         self.told(self.root, "mark"))
+                         self.told(self.root, "zz-mark"))
         for name in ("same", "d/kept"):
             self.assertEqual(self.unchanged[name], self.identity()[name])
         self.assert_shows_etcd()
@@ -129,8 +129,24 @@ class History(case.MountTest):
         self.proxy.accept()
         self.mounted.wait_state("live")
         self.assertEqual({"same-too": CHANGED, "other": CREATED, "seen": DELETED},
-                         self.told(self.root, "mark"))
+                         self.told(self.root, "zz-mark"))
         self.assertEqual(b"third", self.mounted.read("same-too"))
+        self.assert_shows_etcd()
+        self.assert_one_reseed()
+
+    def test_the_last_event_again_with_another_value(self):
+        """The newest thing we know is there, at its revision, and yet is not ours."""
+        snapshot = self.etcd.snapshot()
+        self.keys.put("same-too", "second")
+        self.root.until_closed("same-too")
+        self.without_contact()
+        self.etcd.restore(snapshot)
+        self.etcd.start()
+        self.keys.put("same-too", "third")
+        self.keys.put("other", "1")
+        self.proxy.accept()
+        self.mounted.wait_state("live")
+        self.assertEqual({"same-too": CHANGED, "other": CREATED}, self.told(self.root, "zz-mark"))
         self.assert_shows_etcd()
         self.assert_one_reseed()
 
@@ -142,8 +158,8 @@ class History(case.MountTest):
         self.assertEqual({"same": DELETED, "same-too": DELETED, "changed-after": DELETED,
                           "created-after": DELETED, "d": ["DELETE,ISDIR"],
                           "~ticks": ["DELETE,ISDIR"]},
-                         self.told(self.root, "mark"))
-        self.assertEqual(["mark"], self.mounted.list())
+                         self.told(self.root, "zz-mark"))
+        self.assertEqual(["zz-mark"], self.mounted.list())
         self.assert_shows_etcd()
         self.assert_one_reseed()
 
@@ -162,12 +178,12 @@ class History(case.MountTest):
             self.keys.put("past", "2")
         self.proxy.accept()
         self.mounted.wait_state("live")
-        told = self.told(self.root, "mark")
+        told = self.told(self.root, "zz-mark")
         same = told.pop("same")
         self.assertIn(same, (CHANGED, DELETED + CREATED))
         self.assertEqual({"same-too": DELETED, "changed-after": DELETED, "created-after": DELETED,
                           "past": CREATED}, told)
-        self.assertEqual(["d", "mark", "past", "same"], self.mounted.list())
+        self.assertEqual(["d", "past", "same", "zz-mark"], self.mounted.list())
         self.assertEqual(["new"], self.mounted.list("d"))
         self.assert_shows_etcd()
         self.assert_one_reseed()
@@ -179,7 +195,7 @@ class History(case.MountTest):
         self.etcd.restore(snapshot)
         self.etcd.start()
         self.mounted.wait_state("live")
-        self.told(self.root, "mark")
+        self.told(self.root, "zz-mark")
         for value in range(20):
             self.keys.put("after", str(value))
             self.assertEqual({"after": CHANGED if value else CREATED},

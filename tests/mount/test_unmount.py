@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Issue item 10: it goes when told to, at the first try, whatever happens then."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -140,9 +141,13 @@ class Idle(case.MountTest):
         """SIGTERM does not wait for readers; they are cut off."""
         self.keys.put("f", "1")
         mount = self.mount()
-        with open(mount.join("f"), "rb"):
-            mount.terminate()
-            self.assertEqual(0, mount.wait_end())
+        fd = os.open(mount.join("f"), os.O_RDONLY)
+        mount.terminate()
+        self.assertEqual(0, mount.wait_end())
+        with self.assertRaises(OSError):
+            os.pread(fd, 1, 0)
+        with contextlib.suppress(OSError):  # the daemon cannot be told of it
+            os.close(fd)
 
 
 class Background(case.MountTest):
