@@ -30,9 +30,7 @@ static const Known known[] = {
     {"fsname=*", PASSED, NULL},
     {"subtype=*", PASSED, NULL},
     {"max_read=*", PASSED, NULL},
-    {"dev", PASSED, NULL},
     {"nodev", PASSED, NULL},
-    {"suid", PASSED, NULL},
     {"nosuid", PASSED, NULL},
     {"exec", PASSED, NULL},
     {"noexec", PASSED, NULL},
@@ -47,7 +45,10 @@ static const Known known[] = {
     {"ro", TOLERATED, NULL},
     {"rw", TOLERATED, NULL},
     {"default_permissions", TOLERATED, NULL}, /* always */
-    {"nonempty", TOLERATED, NULL},	      /* FUSE 3 never minds */
+    /* There are no devices and no set-uid files; mount.fuse says these unasked. */
+    {"dev", TOLERATED, NULL},
+    {"suid", TOLERATED, NULL},
+    {"nonempty", TOLERATED, NULL}, /* FUSE 3 never minds */
     /* libfuse 3.14 does not know these; we keep no times of access. */
     {"diratime", TOLERATED, NULL},
     {"nodiratime", TOLERATED, NULL},

@@ -160,8 +160,8 @@ static gboolean take_etcd(Options *options, const Given *given, gchar **environm
 	if (given->prefix)
 		g_clear_pointer(&options->prefix, g_bytes_unref);
 	if (!options->prefix)
-		options->prefix =
-		    g_bytes_new(given->prefix, given->prefix ? strlen(given->prefix) : 0);
+		options->prefix = g_bytes_new(given->prefix,
+					      given->prefix ? strlen(given->prefix) : 0);
 	if (options->source)
 		return TRUE;
 	if (given->endpoints)

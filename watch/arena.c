@@ -13,7 +13,7 @@ G_STATIC_ASSERT(sizeof(ArenaChunk) % ALIGN == 0);
 
 void arena_init(Arena *arena, gsize hint)
 {
-	*arena = (Arena){ .next_size = CLAMP(hint, CHUNK_MIN, CHUNK_MAX) };
+	*arena = (Arena){.next_size = CLAMP(hint, CHUNK_MIN, CHUNK_MAX)};
 }
 
 void arena_clear(Arena *arena)

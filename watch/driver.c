@@ -11,12 +11,12 @@ static void driver_feed(Driver *driver, ResumeInput input);
 void driver_init(Driver *driver, const WatchConfig *config, Rpc *rpc, Keyspace *keyspace)
 {
 	*driver = (Driver){
-		.keyspace = keyspace,
-		.rpc = rpc,
-		.endpoints = endpoint_list_new(config->endpoints),
-		.command_timeout_ms = config->command_timeout_ms,
-		.actions = g_array_new(FALSE, FALSE, sizeof(ResumeAction)),
-		.timer_us = G_MAXINT64,
+	    .keyspace = keyspace,
+	    .rpc = rpc,
+	    .endpoints = endpoint_list_new(config->endpoints),
+	    .command_timeout_ms = config->command_timeout_ms,
+	    .actions = g_array_new(FALSE, FALSE, sizeof(ResumeAction)),
+	    .timer_us = G_MAXINT64,
 	};
 	key_range_init(&driver->range, config->prefix);
 	seed_init(&driver->seed, &driver->range);
@@ -36,7 +36,7 @@ void driver_clear(Driver *driver)
 
 void driver_start(Driver *driver)
 {
-	driver_feed(driver, (ResumeInput){ RESUME_START });
+	driver_feed(driver, (ResumeInput){RESUME_START});
 }
 
 void driver_check_timer(Driver *driver)
@@ -44,7 +44,7 @@ void driver_check_timer(Driver *driver)
 	if (g_get_monotonic_time() < driver->timer_us)
 		return;
 	driver->timer_us = G_MAXINT64;
-	driver_feed(driver, (ResumeInput){ RESUME_TIMER });
+	driver_feed(driver, (ResumeInput){RESUME_TIMER});
 }
 
 /* ---- actions: to etcd ---- */
@@ -85,9 +85,9 @@ static void do_probe(Driver *driver, const ResumeAction *action)
 {
 	gboolean anchored = action->anchor.revision != 0;
 	g_autoptr(GBytes) message = wire_range_encode(&(WireRange){
-		.key = anchored ? action->anchor.key : key_range_bytes(driver->range.key),
-		.revision = action->anchor.revision,
-		.keys_only = TRUE,
+	    .key = anchored ? action->anchor.key : key_range_bytes(driver->range.key),
+	    .revision = action->anchor.revision,
+	    .keys_only = !anchored,
 	});
 
 	do_request(driver, message, TRUE);
@@ -96,14 +96,13 @@ static void do_probe(Driver *driver, const ResumeAction *action)
 static void do_open(Driver *driver, gint64 revision)
 {
 	g_autoptr(GBytes) message = wire_watch_encode(&(WireWatch){
-		.key = key_range_bytes(driver->range.key),
-		.range_end = key_range_bytes(driver->range.end),
-		.start_revision = revision,
-		.watch_id = RESUME_WATCH_ID,
+	    .key = key_range_bytes(driver->range.key),
+	    .range_end = key_range_bytes(driver->range.end),
+	    .start_revision = revision,
+	    .watch_id = RESUME_WATCH_ID,
 	});
 
-	driver->stream =
-		rpc_stream(driver->rpc, METHOD_WATCH, message, &stream_events, driver);
+	driver->stream = rpc_stream(driver->rpc, METHOD_WATCH, message, &stream_events, driver);
 }
 
 /* ---- actions: to the listener ---- */
@@ -187,7 +186,7 @@ static void driver_feed(Driver *driver, ResumeInput input)
 	driver_step(driver, input);
 	if (driver_act_all(driver))
 		return;
-	driver_step(driver, (ResumeInput){ RESUME_EVENT_LOST });
+	driver_step(driver, (ResumeInput){RESUME_EVENT_LOST});
 	driver_act_all(driver);
 }
 
@@ -210,7 +209,7 @@ static void feed_failure(Driver *driver, ResumeInputType type, EtcdFailure failu
 	endpoint_list_blame(driver->endpoints, reason);
 	if (failure == ETCD_REFUSED && !driver->seeded && !driver->refused)
 		driver->refused = g_strdup(reason);
-	driver_feed(driver, (ResumeInput){ type, .failure = { failure, reason } });
+	driver_feed(driver, (ResumeInput){type, .failure = {failure, reason}});
 }
 
 /* A connection that breaks under a page may also have broken because of it. */
@@ -243,9 +242,9 @@ static void feed_page(Driver *driver)
 	g_debug("page: %" G_GSIZE_FORMAT " keys in %" G_GINT64_FORMAT " us", page->n_kvs,
 		elapsed_us);
 	driver_feed(driver, (ResumeInput){
-		RESUME_PAGED,
-		.page = { page->header, newest_of(page), page->more },
-	});
+				RESUME_PAGED,
+				.page = {page->header, newest_of(page), page->more},
+			    });
 }
 
 static void feed_probe(Driver *driver)
@@ -257,9 +256,9 @@ static void feed_probe(Driver *driver)
 		return;
 	}
 	driver_feed(driver, (ResumeInput){
-		RESUME_PROBED,
-		.probe = { answer->header, answer->n_kvs > 0 ? answer->kvs : NULL },
-	});
+				RESUME_PROBED,
+				.probe = {answer->header, answer->n_kvs > 0 ? answer->kvs : NULL},
+			    });
 }
 
 static void request_ended(gpointer data, const RpcEnd *end)
@@ -279,19 +278,19 @@ static void request_ended(gpointer data, const RpcEnd *end)
 	arena_clear(&driver->answer);
 }
 
-static const RpcEvents request_events = { request_message, request_ended };
+static const RpcEvents request_events = {request_message, request_ended};
 
 /* ---- completions: the stream ---- */
 
 static void stream_message(gpointer data, const guint8 *bytes, gsize len)
 {
 	Driver *driver = data;
-	g_auto(Arena) arena = { 0 };
+	g_auto(Arena) arena = {0};
 	EtcdWatch response;
 
 	arena_init(&arena, 2 * len);
 	if (wire_watch_decode(&arena, bytes, len, &response)) {
-		driver_feed(driver, (ResumeInput){ RESUME_RESPONSE, .response = &response });
+		driver_feed(driver, (ResumeInput){RESUME_RESPONSE, .response = &response});
 		return;
 	}
 	feed_failure(driver, RESUME_ENDED, ETCD_AWAY, "the answer is not etcd's");
@@ -308,4 +307,4 @@ static void stream_ended(gpointer data, const RpcEnd *end)
 		feed_failure(driver, RESUME_ENDED, end->failure, end->reason);
 }
 
-static const RpcEvents stream_events = { stream_message, stream_ended };
+static const RpcEvents stream_events = {stream_message, stream_ended};

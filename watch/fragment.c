@@ -35,8 +35,8 @@ static KvBytes bytes_copy(GStringChunk *chunk, KvBytes bytes)
 	if (bytes.len == 0)
 		return bytes;
 	return (KvBytes){
-		(const guint8 *)g_string_chunk_insert_len(chunk, (const char *)bytes.data, bytes.len),
-		bytes.len,
+	    (const guint8 *)g_string_chunk_insert_len(chunk, (const char *)bytes.data, bytes.len),
+	    bytes.len,
 	};
 }
 
@@ -59,6 +59,6 @@ KvBatch fragment_batch(const Fragment *fragment)
 	gsize n_events = fragment->events->len;
 
 	if (n_events == 0)
-		return (KvBatch){ 0 };
-	return (KvBatch){ events[0].kv.mod_revision, events, n_events };
+		return (KvBatch){0};
+	return (KvBatch){events[0].kv.mod_revision, events, n_events};
 }

@@ -20,7 +20,7 @@ void key_range_clear(KeyRange *range);
 
 static inline KvBytes key_range_bytes(const GByteArray *array)
 {
-	return (KvBytes){ array->data, array->len };
+	return (KvBytes){array->data, array->len};
 }
 
 #endif

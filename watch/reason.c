@@ -9,31 +9,31 @@ static const struct {
 	const char *part;
 	const char *reason;
 } known[] = {
-	{ "Connection refused", "connection refused" },
-	{ "Connection reset", "connection reset" },
-	{ "No route to host", "no route to host" },
-	{ "Network is unreachable", "network unreachable" },
-	{ "Domain name not found", "unknown host" },
-	{ "Name or service not known", "unknown host" },
-	{ "DNS resolution failed", "the host's name was not resolved" },
-	{ "tcp handshaker shutdown", "connecting timed out" },
-	{ "before receiving SETTINGS frame", "timed out" },
-	{ "Deadline Exceeded", "timed out" },
-	{ "keepalive watchdog timeout", "no answer to a ping" },
-	{ "ping timeout", "no answer to a ping" },
-	{ "Failed parsing HTTP/2", "not etcd, or not without TLS" },
-	{ "Received http2 header with status", "not etcd" },
-	{ "Socket closed", "connection closed" },
+    {"Connection refused", "connection refused"},
+    {"Connection reset", "connection reset"},
+    {"No route to host", "no route to host"},
+    {"Network is unreachable", "network unreachable"},
+    {"Domain name not found", "unknown host"},
+    {"Name or service not known", "unknown host"},
+    {"DNS resolution failed", "the host's name was not resolved"},
+    {"tcp handshaker shutdown", "connecting timed out"},
+    {"before receiving SETTINGS frame", "timed out"},
+    {"Deadline Exceeded", "timed out"},
+    {"keepalive watchdog timeout", "no answer to a ping"},
+    {"ping timeout", "no answer to a ping"},
+    {"Failed parsing HTTP/2", "not etcd, or not without TLS"},
+    {"Received http2 header with status", "not etcd"},
+    {"Socket closed", "connection closed"},
 };
 
 /* Before the last cause of several, when none of those fits. */
 static const char last_error[] = "last error: ";
 
 static const char *const refusals[] = {
-	"permission denied",
-	"invalid auth token",
-	"revision of auth store is old",
-	"user name is empty",
+    "permission denied",
+    "invalid auth token",
+    "revision of auth store is old",
+    "user name is empty",
 };
 
 static char *one_line(const char *text, gsize len)

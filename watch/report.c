@@ -7,7 +7,7 @@
 
 void report_init(Report *report, Keyspace *keyspace)
 {
-	*report = (Report){ .keyspace = keyspace };
+	*report = (Report){.keyspace = keyspace};
 }
 
 void report_clear(Report *report)
@@ -29,8 +29,7 @@ static gboolean status_equal(const KeyspaceStatus *a, const KeyspaceStatus *b)
 static void log_lost(Report *report, const KeyspaceStatus *status)
 {
 	if (!report->warned)
-		g_warning("lost contact with etcd at %s: %s", status->endpoint,
-			  status->last_error);
+		g_warning("lost contact with etcd at %s: %s", status->endpoint, status->last_error);
 	report->warned = TRUE;
 }
 
@@ -57,15 +56,15 @@ static void log_state(Report *report, const KeyspaceStatus *status, gint64 revis
 static KeyspaceStatus status_of(Report *report, const Resume *resume, const char *endpoint)
 {
 	KeyspaceStatus status = {
-		.state = resume->shown,
-		.endpoint = endpoint,
-		.cluster_id = resume->seen.cluster_id,
-		.member_id = resume->seen.member_id,
-		.raft_term = resume->seen.raft_term,
-		.reconnects = resume->reconnects,
-		.replays_dropped = resume->replays_dropped,
-		.last_error = resume->last_error,
-		.last_error_us = report->status.last_error_us,
+	    .state = resume->shown,
+	    .endpoint = endpoint,
+	    .cluster_id = resume->history.seen.cluster_id,
+	    .member_id = resume->history.seen.member_id,
+	    .raft_term = resume->history.seen.raft_term,
+	    .reconnects = resume->reconnects,
+	    .replays_dropped = resume->replays_dropped,
+	    .last_error = resume->last_error,
+	    .last_error_us = report->status.last_error_us,
 	};
 
 	memcpy(status.reseeds, resume->reseeds, sizeof(status.reseeds));

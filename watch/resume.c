@@ -28,7 +28,8 @@
  * a read that goes through its quorum: a lower revision than ours, another
  * cluster, or a lower term, and the range is read again.  If it went back and
  * has since been written past our revision, none of these shows; then the last
- * event applied is asked for, at its own revision, and must still be there.
+ * put applied is asked for, at its own revision, and must still be there with its
+ * value; and what was deleted after it must be absent.
  *
  * The reading again gives the listener the difference only.  While it reads,
  * no stream is open; the watch starts one revision after the one all pages were
@@ -55,8 +56,8 @@
 
 void resume_init(Resume *resume, guint32 chance)
 {
-	*resume = (Resume){ .dirty = TRUE, .shown = KEYSPACE_SEEDING };
-	resume->anchor.key = g_byte_array_new();
+	*resume = (Resume){.dirty = TRUE, .shown = KEYSPACE_SEEDING};
+	history_init(&resume->history);
 	resume->rand = g_rand_new_with_seed(chance);
 	fragment_init(&resume->fragment);
 	fragment_init(&resume->delivered);
@@ -65,7 +66,7 @@ void resume_init(Resume *resume, guint32 chance)
 void resume_clear(Resume *resume)
 {
 	g_clear_pointer(&resume->last_error, g_free);
-	g_clear_pointer(&resume->anchor.key, g_byte_array_unref);
+	history_clear(&resume->history);
 	g_clear_pointer(&resume->rand, g_rand_free);
 	fragment_clear(&resume->fragment);
 	fragment_clear(&resume->delivered);
@@ -74,7 +75,7 @@ void resume_clear(Resume *resume)
 static ResumeAction *act(GArray *actions, ResumeActionType type)
 {
 	g_array_set_size(actions, actions->len + 1);
-	g_array_index(actions, ResumeAction, actions->len - 1) = (ResumeAction){ .type = type };
+	g_array_index(actions, ResumeAction, actions->len - 1) = (ResumeAction){.type = type};
 	return &g_array_index(actions, ResumeAction, actions->len - 1);
 }
 
@@ -99,54 +100,6 @@ static void G_GNUC_PRINTF(2, 3) blame(Resume *resume, const char *format, ...)
 	va_end(args);
 }
 
-/* ---- the past: is it still ours? ---- */
-
-static void anchor_set(Resume *resume, const KeyValue *kv, KvEventType type)
-{
-	ResumeAnchor *anchor = &resume->anchor;
-
-	g_byte_array_set_size(anchor->key, 0);
-	g_byte_array_append(anchor->key, kv->key.data, kv->key.len);
-	anchor->revision = kv->mod_revision;
-	anchor->type = type;
-}
-
-static gboolean anchor_holds(const ResumeAnchor *anchor, const KeyValue *kv)
-{
-	if (anchor->type == KV_DELETE)
-		return kv == NULL;
-	return kv && kv->mod_revision == anchor->revision;
-}
-
-/* Terms never fall in one history, and a backup starts at term 1. */
-static void see_header(Resume *resume, const EtcdHeader *header)
-{
-	guint64 term = MAX(resume->seen.raft_term, header->raft_term);
-
-	resume->seen = *header;
-	resume->seen.raft_term = term;
-}
-
-static void forget_history(Resume *resume)
-{
-	resume->applied = 0;
-	resume->seen = (EtcdHeader){ 0 };
-	resume->anchor.revision = 0;
-}
-
-/* NULL, or why the HEADER of a linearizable answer cannot be of our history,
- * which had reached FLOOR when we asked. */
-static const char *history_fault(const Resume *resume, const EtcdHeader *header, gint64 floor)
-{
-	if (resume->seen.cluster_id != 0 && header->cluster_id != resume->seen.cluster_id)
-		return "another cluster answers";
-	if (header->revision < floor)
-		return "etcd's revision went back";
-	if (header->raft_term < resume->seen.raft_term)
-		return "etcd's raft term went back";
-	return NULL;
-}
-
 /* ---- what to do next ---- */
 
 static void begin_seed(Resume *resume, GArray *actions)
@@ -157,16 +110,16 @@ static void begin_seed(Resume *resume, GArray *actions)
 	act(actions, RESUME_READ_PAGE)->first = TRUE;
 }
 
-static void begin_probe(Resume *resume, gboolean anchored, GArray *actions)
+static void begin_probe(Resume *resume, const HistoryAnchor *anchor, GArray *actions)
 {
 	ResumeAction *action = act(actions, RESUME_PROBE);
 
 	resume->probe_floor = resume->applied;
-	resume->probe_anchor = anchored && resume->anchor.revision != 0;
-	if (!resume->probe_anchor)
+	resume->probe_anchor = anchor;
+	if (!anchor)
 		return;
-	action->anchor.key = (KvBytes){ resume->anchor.key->data, resume->anchor.key->len };
-	action->anchor.revision = resume->anchor.revision;
+	action->anchor.key = (KvBytes){anchor->key->data, anchor->key->len};
+	action->anchor.revision = anchor->revision;
 }
 
 static void begin_open(Resume *resume, GArray *actions)
@@ -200,6 +153,12 @@ static void begin_wait(Resume *resume, GArray *actions)
 	arm(resume, resume->backoff_us, actions);
 }
 
+static void forget_past(Resume *resume)
+{
+	resume->applied = 0;
+	history_forget(&resume->history);
+}
+
 static void show(Resume *resume, KeyspaceState state)
 {
 	if (resume->shown != KEYSPACE_SEEDING || state == KEYSPACE_LIVE)
@@ -225,7 +184,7 @@ static void reseed(Resume *resume, KeyspaceReseedReason reason, GArray *actions)
 	resume->dirty = TRUE;
 	show(resume, KEYSPACE_RESEEDING);
 	if (reason == KEYSPACE_RESEED_HISTORY)
-		forget_history(resume);
+		forget_past(resume);
 	leave(resume, actions);
 	if (resume->backoff_us != 0 && !probed) {
 		begin_wait(resume, actions);
@@ -254,16 +213,16 @@ static void reseed_history(Resume *resume, const char *fault, GArray *actions)
  * needs no second one when its history is not ours. */
 static void take_first_page(Resume *resume, const EtcdHeader *header, GArray *actions)
 {
-	const char *fault = history_fault(resume, header, resume->applied);
+	const char *fault = history_fault(&resume->history, header, resume->applied);
 
 	if (fault) {
 		blame(resume, "%s", fault);
 		resume->reseeds[KEYSPACE_RESEED_HISTORY]++;
-		forget_history(resume);
+		forget_past(resume);
 	}
-	see_header(resume, header);
+	history_see(&resume->history, header);
 	show(resume, KEYSPACE_RESEEDING);
-	resume->anchor.revision = 0;
+	history_forget_anchors(&resume->history);
 	resume->seed_revision = header->revision;
 	act(actions, RESUME_SEED_BEGIN)->revision = header->revision;
 }
@@ -276,8 +235,8 @@ static void step_paged(Resume *resume, const ResumeInput *input, GArray *actions
 
 	if (resume->seed_revision == 0)
 		take_first_page(resume, &input->page.header, actions);
-	if (newest && newest->mod_revision > resume->anchor.revision)
-		anchor_set(resume, newest, KV_PUT);
+	if (newest && newest->mod_revision > resume->history.anchors[KV_PUT].revision)
+		history_anchor(&resume->history, newest, KV_PUT);
 	if (input->page.more) {
 		act(actions, RESUME_READ_PAGE);
 		act(actions, RESUME_SEED_PAGE);
@@ -292,62 +251,101 @@ static void step_paged(Resume *resume, const ResumeInput *input, GArray *actions
 
 /* ---- probes ---- */
 
+static const char *probe_fault(const Resume *resume, const ResumeInput *input)
+{
+	const HistoryAnchor *anchor = resume->probe_anchor;
+	const char *fault = history_fault(&resume->history, &input->probe.header,
+					  resume->probe_floor);
+
+	if (!fault && anchor &&
+	    !history_anchor_holds(&resume->history, anchor, input->probe.anchor))
+		return "etcd's history was rewritten";
+	return fault;
+}
+
+/* Every probe has gone well; REVISION is where etcd stands. */
+static void end_probe(Resume *resume, gint64 revision, GArray *actions)
+{
+	if (revision - resume->applied <= BEHIND_MAX) {
+		begin_open(resume, actions);
+		return;
+	}
+	blame(resume, "%" G_GINT64_FORMAT " revisions behind", revision - resume->applied);
+	reseed(resume, KEYSPACE_RESEED_BEHIND, actions);
+}
+
 static void step_probed(Resume *resume, const ResumeInput *input, GArray *actions)
 {
-	const EtcdHeader *header = &input->probe.header;
-	const char *fault = history_fault(resume, header, resume->probe_floor);
+	const HistoryAnchor *anchor = resume->probe_anchor;
+	const char *fault = probe_fault(resume, input);
 
-	if (!fault && resume->probe_anchor && !anchor_holds(&resume->anchor, input->probe.anchor))
-		fault = "etcd's history was rewritten";
 	if (fault) {
 		reseed_history(resume, fault, actions);
 		return;
 	}
-	see_header(resume, header);
+	history_see(&resume->history, &input->probe.header);
 	resume->probing = FALSE;
 	if (resume->state == RESUME_LIVE)
 		return;
-	if (header->revision - resume->applied > BEHIND_MAX) {
-		blame(resume, "%" G_GINT64_FORMAT " revisions behind",
-		      header->revision - resume->applied);
-		reseed(resume, KEYSPACE_RESEED_BEHIND, actions);
-		return;
-	}
-	begin_open(resume, actions);
+	if (anchor && history_anchor_after(&resume->history, anchor))
+		begin_probe(resume, history_anchor_after(&resume->history, anchor), actions);
+	else
+		end_probe(resume, input->probe.header.revision, actions);
+}
+
+/* No answer, because of the revision of the anchor that was asked for. */
+static void anchor_failed(Resume *resume, EtcdFailure failure, GArray *actions)
+{
+	const HistoryAnchor *anchor = resume->probe_anchor;
+
+	if (failure == ETCD_FUTURE)
+		reseed_history(resume, "etcd's revision went back", actions);
+	/* the next revision is then compacted too, or as good as: old servers
+	 * lose a deletion at the very revision of the compaction */
+	else if (anchor->revision == resume->applied)
+		reseed_compacted(resume, actions);
+	else
+		begin_probe(resume, history_anchor_after(&resume->history, anchor), actions);
 }
 
 static void step_failed(Resume *resume, const ResumeInput *input, GArray *actions)
 {
+	EtcdFailure failure = input->failure.failure;
 	gboolean anchored = resume->state == RESUME_PROBING && resume->probe_anchor;
 
-	if (input->failure.failure == ETCD_COMPACTED && resume->state == RESUME_SEEDING)
+	if (failure == ETCD_COMPACTED && resume->state == RESUME_SEEDING)
 		reseed_compacted(resume, actions);
-	else if (input->failure.failure == ETCD_FUTURE && anchored)
-		reseed_history(resume, "etcd's revision went back", actions);
-	/* the next revision is then compacted too, or as good as: old servers
-	 * lose a deletion at the very revision of the compaction */
-	else if (input->failure.failure == ETCD_COMPACTED && anchored &&
-		 resume->anchor.revision == resume->applied)
-		reseed_compacted(resume, actions);
-	else if (input->failure.failure == ETCD_COMPACTED && anchored)
-		begin_probe(resume, FALSE, actions);
+	else if (anchored && (failure == ETCD_COMPACTED || failure == ETCD_FUTURE))
+		anchor_failed(resume, failure, actions);
 	else
 		fail(resume, input->failure.reason, actions);
 }
 
 /* ---- the stream ---- */
 
+/* The last event of each type. */
+static void anchor_batch(Resume *resume, const KvBatch *batch)
+{
+	gboolean done[2] = {FALSE};
+
+	for (gsize i = batch->n_events; i > 0 && !(done[KV_PUT] && done[KV_DELETE]); i--) {
+		const KvEvent *event = &batch->events[i - 1];
+
+		if (!done[event->type])
+			history_anchor(&resume->history, &event->kv, event->type);
+		done[event->type] = TRUE;
+	}
+}
+
 static void deliver(Resume *resume, KvBatch batch, GArray *actions)
 {
-	const KvEvent *last = &batch.events[batch.n_events - 1];
-
 	if (batch.revision <= resume->applied) {
 		resume->replays_dropped += batch.n_events;
 		return;
 	}
 	act(actions, RESUME_DELIVER)->batch = batch;
 	resume->applied = batch.revision;
-	anchor_set(resume, &last->kv, last->type);
+	anchor_batch(resume, &batch);
 }
 
 static gsize same_revision(const EtcdWatch *response, gsize from, gint64 revision)
@@ -390,7 +388,7 @@ static void take_events(Resume *resume, const EtcdWatch *response, GArray *actio
 		if (i == response->n_events && response->fragment && revision > resume->applied)
 			fragment_append(&resume->fragment, events, n);
 		else
-			deliver(resume, (KvBatch){ revision, events, n }, actions);
+			deliver(resume, (KvBatch){revision, events, n}, actions);
 	}
 }
 
@@ -476,7 +474,7 @@ static void step_waited(Resume *resume, GArray *actions)
 		return;
 	}
 	resume->state = RESUME_PROBING;
-	begin_probe(resume, TRUE, actions);
+	begin_probe(resume, history_first_anchor(&resume->history), actions);
 }
 
 /* While live the probe is for what no ping shows: a member without a quorum, a
@@ -484,7 +482,7 @@ static void step_waited(Resume *resume, GArray *actions)
 static void step_live_timer(Resume *resume, GArray *actions)
 {
 	if (!resume->probing)
-		begin_probe(resume, FALSE, actions);
+		begin_probe(resume, NULL, actions);
 	resume->probing = TRUE;
 	arm_probe(resume, actions);
 }

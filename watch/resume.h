@@ -39,6 +39,7 @@
 #define RESUME_H
 
 #include "fragment.h"
+#include "history.h"
 #include "keyspace.h"
 #include "response.h"
 
@@ -81,7 +82,7 @@ typedef struct {
 		struct {
 			EtcdFailure failure;
 			const char *reason; /* one line */
-		} failure; /* RESUME_FAILED, RESUME_ENDED */
+		} failure;		    /* RESUME_FAILED, RESUME_ENDED */
 		const EtcdWatch *response;
 	};
 } ResumeInput;
@@ -115,20 +116,12 @@ typedef struct {
 	};
 } ResumeAction;
 
-/* The last event applied: in the same history, and only there, it can be read
- * again at its own revision. */
-typedef struct {
-	GByteArray *key;
-	gint64 revision; /* 0: none */
-	KvEventType type;
-} ResumeAnchor;
-
 typedef struct {
 	/* for whoever shows it; the rest is private */
 	ResumeState state;
 	KeyspaceState shown;
 	gint64 applied;
-	EtcdHeader seen; /* newest cluster and member id; the highest term */
+	History history;
 	guint64 reconnects;
 	guint64 reseeds[KEYSPACE_N_RESEED_REASONS];
 	guint64 replays_dropped;
@@ -137,14 +130,13 @@ typedef struct {
 
 	gint64 now_us; /* of this step */
 	gboolean dirty;
-	gboolean opened;       /* a stream, ever */
-	gint64 seed_revision;  /* 0: the first page is not here yet */
+	gboolean opened;      /* a stream, ever */
+	gint64 seed_revision; /* 0: the first page is not here yet */
 	gint64 live_since_us;
-	gint64 backoff_us;     /* the last one; 0: the last watch lived well */
-	gint64 probe_floor;    /* what a probe under way must not be below */
-	gboolean probe_anchor; /* it asks for the anchor */
-	gboolean probing;      /* one is under way beside the stream */
-	ResumeAnchor anchor;
+	gint64 backoff_us;		   /* the last one; 0: the last watch lived well */
+	gint64 probe_floor;		   /* what a probe under way must not be below */
+	const HistoryAnchor *probe_anchor; /* what it asks for; NULL: nothing */
+	gboolean probing;		   /* one is under way beside the stream */
 	Fragment fragment;
 	Fragment delivered; /* on its way out: forgotten at the next step */
 	GRand *rand;

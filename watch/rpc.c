@@ -91,8 +91,9 @@ static void rpc_init_wake(Rpc *rpc)
 {
 	rpc->wake_channel = grpc_lame_client_channel_create("wake", GRPC_STATUS_UNAVAILABLE, "");
 	rpc->wake_call = grpc_channel_create_call(rpc->wake_channel, NULL, GRPC_PROPAGATE_DEFAULTS,
-						  rpc->queue, grpc_slice_from_static_string("/wake"),
-						  NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+						  rpc->queue,
+						  grpc_slice_from_static_string("/wake"), NULL,
+						  gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
 }
 
 Rpc *rpc_new(const RpcSettings *settings)
@@ -148,33 +149,33 @@ void rpc_free(Rpc *rpc)
 
 static grpc_arg rpc_arg(const char *key, int value)
 {
-	return (grpc_arg){ .type = GRPC_ARG_INTEGER, .key = (char *)key, .value.integer = value };
+	return (grpc_arg){.type = GRPC_ARG_INTEGER, .key = (char *)key, .value.integer = value};
 }
 
 static grpc_channel *rpc_channel(const RpcSettings *settings, const char *target)
 {
 	grpc_arg args[] = {
-		/* a page or a deletion of many keys has no limit in etcd either */
-		rpc_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, -1),
-		rpc_arg(GRPC_ARG_KEEPALIVE_TIME_MS, settings->keepalive_time_ms),
-		rpc_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, settings->keepalive_timeout_ms),
-		/* the default, 2, ends the pings on a watch that is quiet */
-		rpc_arg(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
-		/* etcd closes connections that ping without a stream */
-		rpc_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0),
-		/* despite its name the time that a connect may take */
-		rpc_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, settings->connect_timeout_ms),
-		rpc_arg(GRPC_ARG_ENABLE_RETRIES, 0),
-		/* a window that the probe of bandwidth changes while large
-		 * messages come stops etcd 3.4 for ever, more often than not */
-		rpc_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
-		rpc_arg(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, WINDOW_BYTES),
-		/* http_proxy in the environment is not meant for etcd */
-		rpc_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
-		/* else a new channel shares the old one's broken connection */
-		rpc_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),
+	    /* a page or a deletion of many keys has no limit in etcd either */
+	    rpc_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, -1),
+	    rpc_arg(GRPC_ARG_KEEPALIVE_TIME_MS, settings->keepalive_time_ms),
+	    rpc_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, settings->keepalive_timeout_ms),
+	    /* the default, 2, ends the pings on a watch that is quiet */
+	    rpc_arg(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
+	    /* etcd closes connections that ping without a stream */
+	    rpc_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0),
+	    /* despite its name the time that a connect may take */
+	    rpc_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, settings->connect_timeout_ms),
+	    rpc_arg(GRPC_ARG_ENABLE_RETRIES, 0),
+	    /* a window that the probe of bandwidth changes while large
+	     * messages come stops etcd 3.4 for ever, more often than not */
+	    rpc_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
+	    rpc_arg(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, WINDOW_BYTES),
+	    /* http_proxy in the environment is not meant for etcd */
+	    rpc_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
+	    /* else a new channel shares the old one's broken connection */
+	    rpc_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),
 	};
-	grpc_channel_args list = { G_N_ELEMENTS(args), args };
+	grpc_channel_args list = {G_N_ELEMENTS(args), args};
 	grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
 	grpc_channel *channel = grpc_channel_create(target, credentials, &list);
 
@@ -189,13 +190,19 @@ void rpc_connect(Rpc *rpc, const char *target)
 	rpc->channel = rpc_channel(&rpc->settings, target);
 }
 
+gboolean rpc_connected(Rpc *rpc)
+{
+	return rpc->channel &&
+	       grpc_channel_check_connectivity_state(rpc->channel, 0) == GRPC_CHANNEL_READY;
+}
+
 /* A batch that gRPC does not take is a mistake in this file. */
 static void call_start(RpcCall *call, const grpc_op *ops, gsize n_ops, RpcTag *tag,
 		       void (*done)(RpcCall *call, gboolean ok))
 {
 	grpc_call_error r;
 
-	*tag = (RpcTag){ done, call };
+	*tag = (RpcTag){done, call};
 	r = grpc_call_start_batch(call->call, ops, n_ops, tag, NULL);
 	g_assert(r == GRPC_CALL_OK);
 	call->pending++;
@@ -212,7 +219,7 @@ static void call_open(RpcCall *call, GBytes *request)
 	gsize len;
 	gconstpointer data = g_bytes_get_data(request, &len);
 	grpc_slice slice = grpc_slice_from_copied_buffer(data, len);
-	grpc_op ops[3] = { 0 };
+	grpc_op ops[3] = {0};
 
 	open->request = grpc_raw_byte_buffer_create(&slice, 1);
 	grpc_slice_unref(slice);
@@ -251,7 +258,7 @@ static void call_report_end(RpcCall *call)
 	g_autofree char *details = grpc_slice_to_c_string(finish->details);
 	g_autofree char *reason = NULL;
 	const RpcEvents *events = g_steal_pointer(&call->events);
-	RpcEnd end = { .ok = finish->code == GRPC_STATUS_OK };
+	RpcEnd end = {.ok = finish->code == GRPC_STATUS_OK};
 
 	g_debug("call ended: %d %s", finish->code, details);
 	if (!end.ok) {
@@ -302,7 +309,7 @@ static void call_received(RpcCall *call, gboolean ok)
 
 static void call_receive(RpcCall *call, gboolean first)
 {
-	grpc_op ops[2] = { 0 };
+	grpc_op ops[2] = {0};
 
 	ops[0].op = GRPC_OP_RECV_MESSAGE;
 	ops[0].data.recv_message.recv_message = &call->receive.message;
@@ -321,7 +328,7 @@ static void call_finished(RpcCall *call, gboolean ok)
 static void call_finish(RpcCall *call)
 {
 	RpcFinish *finish = &call->finish;
-	grpc_op op = { .op = GRPC_OP_RECV_STATUS_ON_CLIENT };
+	grpc_op op = {.op = GRPC_OP_RECV_STATUS_ON_CLIENT};
 
 	op.data.recv_status_on_client.trailing_metadata = &finish->trailing;
 	op.data.recv_status_on_client.status = &finish->code;
@@ -399,8 +406,7 @@ static void tag_returned(RpcTag *tag, gboolean ok)
 
 RpcWait rpc_wait(Rpc *rpc, gint64 deadline_us)
 {
-	grpc_event event =
-		grpc_completion_queue_next(rpc->queue, rpc_deadline(deadline_us), NULL);
+	grpc_event event = grpc_completion_queue_next(rpc->queue, rpc_deadline(deadline_us), NULL);
 
 	if (event.type == GRPC_QUEUE_TIMEOUT)
 		return RPC_TIMEOUT;

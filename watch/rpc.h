@@ -57,6 +57,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Rpc, rpc_free)
  * that failed once is replaced, so each attempt is one attempt. */
 void rpc_connect(Rpc *rpc, const char *target);
 
+/* Whether the channel's connection stands: HTTP/2 was answered with HTTP/2. */
+gboolean rpc_connected(Rpc *rpc);
+
 /* Calls METHOD; the request is copied.  EVENTS must outlive the call. */
 RpcCall *rpc_unary(Rpc *rpc, const char *method, GBytes *request, guint timeout_ms,
 		   const RpcEvents *events, gpointer data);

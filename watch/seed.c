@@ -20,7 +20,7 @@
 
 void seed_init(Seed *seed, const KeyRange *range)
 {
-	*seed = (Seed){ .range = range, .last = g_byte_array_new(), .limit_max = G_MAXINT64 };
+	*seed = (Seed){.range = range, .last = g_byte_array_new(), .limit_max = G_MAXINT64};
 	seed_restart(seed);
 }
 
@@ -57,10 +57,10 @@ GBytes *seed_request(const Seed *seed)
 	else
 		g_byte_array_append(from, seed->range->key->data, seed->range->key->len);
 	return wire_range_encode(&(WireRange){
-		.key = key_range_bytes(from),
-		.range_end = key_range_bytes(seed->range->end),
-		.limit = seed->limit,
-		.revision = seed->revision,
+	    .key = key_range_bytes(from),
+	    .range_end = key_range_bytes(seed->range->end),
+	    .limit = seed->limit,
+	    .revision = seed->revision,
 	});
 }
 

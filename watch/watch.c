@@ -11,7 +11,10 @@
 #include "driver.h"
 #include "report.h"
 
-G_DEFINE_QUARK(etcdfs-watch-error, watch_error)
+/* etcd takes more than one ping in 5 s for abuse, and closes the connection. */
+#define KEEPALIVE_MIN_MS 6000
+
+G_DEFINE_QUARK(etcdfs - watch - error, watch_error)
 
 struct Watch {
 	/* the thread's, from its start to its end */
@@ -35,8 +38,8 @@ static gint64 watch_dial_deadline(const Watch *watch)
 
 	if (driver->seeded)
 		return G_MAXINT64;
-	/* the command timeout is for a request to an etcd that has answered */
-	if (driver->contact_us != 0 && driver->request)
+	/* from then on it is for the command timeout to say when to give up */
+	if (driver->request && rpc_connected(watch->rpc))
 		return G_MAXINT64;
 	return since_us + watch->dial_timeout_ms * G_TIME_SPAN_MILLISECOND;
 }
@@ -102,9 +105,9 @@ static Watch *watch_new(const WatchConfig *config, Keyspace *keyspace)
 	Watch *watch = g_new0(Watch, 1);
 	guint n_endpoints = g_strv_length((char **)config->endpoints);
 	RpcSettings settings = {
-		.connect_timeout_ms = MAX(config->dial_timeout_ms / n_endpoints, 1),
-		.keepalive_time_ms = config->keepalive_time_ms,
-		.keepalive_timeout_ms = config->keepalive_timeout_ms,
+	    .connect_timeout_ms = MAX(config->dial_timeout_ms / n_endpoints, 1),
+	    .keepalive_time_ms = MAX(config->keepalive_time_ms, KEEPALIVE_MIN_MS),
+	    .keepalive_timeout_ms = config->keepalive_timeout_ms,
 	};
 
 	watch->rpc = rpc_new(&settings);

@@ -14,18 +14,18 @@ static void arena_keep(gpointer arena, gpointer piece)
 
 static ProtobufCAllocator allocator_for(Arena *arena)
 {
-	return (ProtobufCAllocator){ arena_piece, arena_keep, arena };
+	return (ProtobufCAllocator){arena_piece, arena_keep, arena};
 }
 
 /* protobuf-c does not write through the pointer of a message that it packs. */
 static ProtobufCBinaryData to_binary(KvBytes bytes)
 {
-	return (ProtobufCBinaryData){ bytes.len, (guint8 *)bytes.data };
+	return (ProtobufCBinaryData){bytes.len, (guint8 *)bytes.data};
 }
 
 static KvBytes from_binary(ProtobufCBinaryData binary)
 {
-	return (KvBytes){ binary.data, binary.len };
+	return (KvBytes){binary.data, binary.len};
 }
 
 static GBytes *message_encode(const ProtobufCMessage *message)
@@ -68,24 +68,24 @@ GBytes *wire_watch_encode(const WireWatch *request)
 static EtcdHeader header_decode(const Etcdserverpb__ResponseHeader *header)
 {
 	if (!header)
-		return (EtcdHeader){ 0 };
+		return (EtcdHeader){0};
 	return (EtcdHeader){
-		.cluster_id = header->cluster_id,
-		.member_id = header->member_id,
-		.revision = header->revision,
-		.raft_term = header->raft_term,
+	    .cluster_id = header->cluster_id,
+	    .member_id = header->member_id,
+	    .revision = header->revision,
+	    .raft_term = header->raft_term,
 	};
 }
 
 static KeyValue kv_decode(const Mvccpb__KeyValue *kv)
 {
 	return (KeyValue){
-		.key = from_binary(kv->key),
-		.value = from_binary(kv->value),
-		.create_revision = kv->create_revision,
-		.mod_revision = kv->mod_revision,
-		.version = kv->version,
-		.lease = kv->lease,
+	    .key = from_binary(kv->key),
+	    .value = from_binary(kv->value),
+	    .create_revision = kv->create_revision,
+	    .mod_revision = kv->mod_revision,
+	    .version = kv->version,
+	    .lease = kv->lease,
 	};
 }
 
@@ -103,10 +103,10 @@ gboolean wire_range_decode(Arena *arena, const guint8 *data, gsize len, EtcdRang
 	for (gsize i = 0; i < message->n_kvs; i++)
 		kvs[i] = kv_decode(message->kvs[i]);
 	*ret = (EtcdRange){
-		.header = header_decode(message->header),
-		.kvs = kvs,
-		.n_kvs = message->n_kvs,
-		.more = message->more,
+	    .header = header_decode(message->header),
+	    .kvs = kvs,
+	    .n_kvs = message->n_kvs,
+	    .more = message->more,
 	};
 	return TRUE;
 }
@@ -140,15 +140,15 @@ gboolean wire_watch_decode(Arena *arena, const guint8 *data, gsize len, EtcdWatc
 		if (!event_decode(message->events[i], &events[i]))
 			return FALSE;
 	*ret = (EtcdWatch){
-		.header = header_decode(message->header),
-		.watch_id = message->watch_id,
-		.created = message->created,
-		.canceled = message->canceled,
-		.fragment = message->fragment,
-		.compact_revision = message->compact_revision,
-		.cancel_reason = message->cancel_reason ? message->cancel_reason : "",
-		.events = events,
-		.n_events = message->n_events,
+	    .header = header_decode(message->header),
+	    .watch_id = message->watch_id,
+	    .created = message->created,
+	    .canceled = message->canceled,
+	    .fragment = message->fragment,
+	    .compact_revision = message->compact_revision,
+	    .cancel_reason = message->cancel_reason ? message->cancel_reason : "",
+	    .events = events,
+	    .n_events = message->n_events,
 	};
 	return TRUE;
 }

@@ -78,8 +78,8 @@ static void input_begin(GRand *random, const GPtrArray *corpus)
 	input_set(NULL, 0);
 	if (corpus->len == 0 || g_rand_boolean(random))
 		return;
-	data =
-	    g_bytes_get_data(corpus->pdata[g_rand_int_range(random, 0, (gint32)corpus->len)], &len);
+	data = g_bytes_get_data(corpus->pdata[g_rand_int_range(random, 0, (gint32)corpus->len)],
+				&len);
 	input_set(data, MIN(len, MAX_LEN));
 }
 

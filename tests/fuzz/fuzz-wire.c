@@ -20,7 +20,7 @@ static guint touch(KvBytes bytes)
 
 static void run_range(const guint8 *data, gsize len)
 {
-	g_auto(Arena) arena = { 0 };
+	g_auto(Arena) arena = {0};
 	KeyRange range;
 	Seed seed;
 	EtcdRange page;
@@ -30,7 +30,7 @@ static void run_range(const guint8 *data, gsize len)
 	for (gsize i = 0; i < page.n_kvs; i++)
 		touch(page.kvs[i].key), touch(page.kvs[i].value);
 
-	key_range_init(&range, (KvBytes){ 0 });
+	key_range_init(&range, (KvBytes){0});
 	seed_init(&seed, &range);
 	if (seed_take(&seed, &page, 1) == SEED_MORE)
 		g_bytes_unref(seed_request(&seed));
@@ -43,7 +43,7 @@ static void feed(Resume *resume, const EtcdWatch *response)
 	g_autoptr(GArray) actions = g_array_new(FALSE, FALSE, sizeof(ResumeAction));
 	gint64 before = resume->applied;
 
-	resume_step(resume, &(ResumeInput){ RESUME_RESPONSE, .response = response }, actions);
+	resume_step(resume, &(ResumeInput){RESUME_RESPONSE, .response = response}, actions);
 	for (guint i = 0; i < actions->len; i++) {
 		const ResumeAction *action = &g_array_index(actions, ResumeAction, i);
 
@@ -58,7 +58,7 @@ static void feed(Resume *resume, const EtcdWatch *response)
 
 static void run_watch(const guint8 *data, gsize len)
 {
-	g_auto(Arena) arena = { 0 };
+	g_auto(Arena) arena = {0};
 	EtcdWatch response;
 	Resume resume;
 

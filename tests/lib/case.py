@@ -8,6 +8,7 @@ mounts through fusermount3.  After a failure the test's directory is kept, with
 the logs and a repro.sh.
 """
 
+import functools
 import os
 import pwd
 import shlex
@@ -22,6 +23,26 @@ from inotify import InotifyWait, Watcher
 from mount import Mount, privileged
 
 _run = {}  # directory, program, etcd: set once by main
+
+
+def privileged_only(reason):
+    """Skips a test under --user, which is not known yet when classes are made."""
+    return _only_if(privileged, reason)
+
+
+def user_only(reason):
+    return _only_if(lambda: not privileged(), reason)
+
+
+def _only_if(condition, reason):
+    def decorate(test):
+        @functools.wraps(test)
+        def run(self):
+            if not condition():
+                self.skipTest(reason)
+            test(self)
+        return run
+    return decorate
 
 
 class MountTest(unittest.TestCase):

@@ -62,10 +62,10 @@ static void mirror_put(GHashTable *mirror, const KeyValue *kv)
 	Entry *entry = g_new(Entry, 1);
 
 	*entry = (Entry){
-		.value = g_bytes_new(kv->value.data, kv->value.len),
-		.create_revision = kv->create_revision,
-		.mod_revision = kv->mod_revision,
-		.version = kv->version,
+	    .value = g_bytes_new(kv->value.data, kv->value.len),
+	    .create_revision = kv->create_revision,
+	    .mod_revision = kv->mod_revision,
+	    .version = kv->version,
 	};
 	g_hash_table_insert(mirror, g_bytes_new(kv->key.data, kv->key.len), entry);
 }
@@ -139,8 +139,8 @@ static guint diff(Log *log, GHashTable *a, GHashTable *b, gboolean told)
 static void log_end(Keyspace *keyspace)
 {
 	Log *log = (Log *)keyspace;
-	guint n = diff(log, log->mirror, log->seed, FALSE) +
-		  diff(log, log->seed, log->mirror, TRUE);
+	guint n =
+	    diff(log, log->mirror, log->seed, FALSE) + diff(log, log->seed, log->mirror, TRUE);
 
 	g_hash_table_unref(log->mirror);
 	log->mirror = g_steal_pointer(&log->seed);
@@ -201,7 +201,7 @@ static void log_progress(Keyspace *keyspace, gint64 revision)
 
 static void log_status(Keyspace *keyspace, const KeyspaceStatus *status)
 {
-	static const char *const names[] = { "seeding", "live", "reconnecting", "reseeding" };
+	static const char *const names[] = {"seeding", "live", "reconnecting", "reseeding"};
 
 	printf("state %s %s %" G_GUINT64_FORMAT, names[status->state],
 	       status->endpoint ? status->endpoint : "-", status->reconnects);
@@ -228,19 +228,19 @@ static guint env_ms(const char *name, guint otherwise)
 int main(int argc, char **argv)
 {
 	Log log = {
-		.keyspace = { log_begin, log_page, log_end, log_apply, log_progress, log_status },
-		.mirror = mirror_new(),
-		.quiet = g_getenv("KEYSPACE_LOG_QUIET") != NULL,
+	    .keyspace = {log_begin, log_page, log_end, log_apply, log_progress, log_status},
+	    .mirror = mirror_new(),
+	    .quiet = g_getenv("KEYSPACE_LOG_QUIET") != NULL,
 	};
 	g_auto(GStrv) endpoints = g_strsplit(argc > 1 ? argv[1] : "127.0.0.1:2379", ",", -1);
 	const char *prefix = argc > 2 ? argv[2] : "";
 	WatchConfig config = {
-		.endpoints = (const char *const *)endpoints,
-		.prefix = { (const guint8 *)prefix, strlen(prefix) },
-		.dial_timeout_ms = env_ms("KEYSPACE_LOG_DIAL_MS", 2000),
-		.command_timeout_ms = 5000,
-		.keepalive_time_ms = env_ms("KEYSPACE_LOG_KEEPALIVE_MS", 10000),
-		.keepalive_timeout_ms = env_ms("KEYSPACE_LOG_KEEPALIVE_MS", 10000),
+	    .endpoints = (const char *const *)endpoints,
+	    .prefix = {(const guint8 *)prefix, strlen(prefix)},
+	    .dial_timeout_ms = env_ms("KEYSPACE_LOG_DIAL_MS", 2000),
+	    .command_timeout_ms = 5000,
+	    .keepalive_time_ms = env_ms("KEYSPACE_LOG_KEEPALIVE_MS", 10000),
+	    .keepalive_timeout_ms = env_ms("KEYSPACE_LOG_KEEPALIVE_MS", 10000),
 	};
 	g_autoptr(GError) error = NULL;
 	Watch *watch;

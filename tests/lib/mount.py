@@ -115,6 +115,7 @@ class Mount:
         self.source = source or f"etcd://{endpoint}{keys.prefix.decode()}"
         self.command = [*wrapper(), program, self.source, self.path, "-f", *args]
         self.process = None
+        self.held = False  # the test itself keeps the mount busy
         self._ticks = itertools.count(1)
         self._ticker = None
 
@@ -184,10 +185,18 @@ class Mount:
         finally:
             watcher.close()
 
-    def unmount(self):
-        """What a person does, and it works at the first try."""
-        return subprocess.run(unmount_command(self.path), check=False, text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True)
+    def unmount(self, *command):
+        """What a person does (or COMMAND); returns how it ended.  Root succeeds at
+        the first try.  An ordinary user's announcer acts through the visible mount,
+        and while it does the mount is busy: there, a few tries may be needed."""
+        deadline = Deadline("the mount is not busy")
+        while True:
+            result = subprocess.run([*command, self.path] if command else
+                                    unmount_command(self.path), check=False, text=True,
+                                    stdin=subprocess.DEVNULL, capture_output=True)
+            if privileged() or self.held or "busy" not in result.stderr:
+                return result
+            deadline.left()
 
     def terminate(self, signum=signal.SIGTERM):
         """To the daemon, which a wrapper may have started for us or become."""
@@ -198,7 +207,8 @@ class Mount:
         status = self.process.wait(Deadline("etcdfs ends").left())
         self.process = None
         if find_mount(self.path) is not None:
-            raise AssertionError(f"etcdfs ended and left its mount on {self.path}")
+            subprocess.run(unmount_command(self.path), check=False, capture_output=True)
+            raise AssertionError(f"etcdfs ended with {status} and left its mount on {self.path}")
         return status
 
     def finish(self):

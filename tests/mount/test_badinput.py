@@ -9,13 +9,12 @@ import subprocess
 import sys
 import threading
 import time
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import case  # noqa: E402
 import inotify  # noqa: E402
 from etcd import free_port  # noqa: E402
-from mount import find_mount, privileged, unmount_command, wrapper  # noqa: E402
+from mount import find_mount, unmount_command, wrapper  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from wait import SLOW, Deadline  # noqa: E402
 
@@ -124,7 +123,7 @@ class Refused(case.MountTest):
         self.assert_refused("etcd://no-such-host.invalid:2379/", self.point, "--dial-timeout=1s",
                             says="no-such-host.invalid:2379")
 
-    @unittest.skipUnless(privileged(), "only root can hide /dev/fuse")
+    @case.privileged_only("only root can hide /dev/fuse")
     def test_no_dev_fuse(self):
         """In a mount namespace whose /dev has the null device and no more."""
         dev = os.path.join(self.directory, "dev")
@@ -141,7 +140,7 @@ class Refused(case.MountTest):
         self.assertEqual(1, len(lines), lines)
         self.assertRegex(lines[0], "/dev/fuse")
 
-    @unittest.skipIf(privileged(), "root may mount anywhere")
+    @case.user_only("root may mount anywhere")
     def test_a_mount_point_of_somebody_else(self):
         self.assert_refused(self.source, "/usr", says="/usr")
 

@@ -9,19 +9,12 @@ import pwd
 import subprocess
 import sys
 import time
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import case  # noqa: E402
 import inotify  # noqa: E402
-from mount import privileged  # noqa: E402
 
-
-
-def modes():
-    """Of a file and a directory.  With default_permissions, an ordinary user's
-    announcer needs the write bits of the owner."""
-    return (0o444, 0o555) if privileged() else (0o644, 0o755)
+MODES = 0o444, 0o555  # of a file, of a directory
 
 
 class Attributes(case.MountTest):
@@ -29,8 +22,8 @@ class Attributes(case.MountTest):
         self.keys.put("d/f", "1")
         mount = self.mount()
         file, directory = os.stat(mount.join("d", "f")), os.stat(mount.join("d"))
-        self.assertEqual(modes(), (file.st_mode & 0o7777, directory.st_mode & 0o7777))
-        self.assertEqual(modes()[1], os.stat(mount.path).st_mode & 0o7777)
+        self.assertEqual(MODES, (file.st_mode & 0o7777, directory.st_mode & 0o7777))
+        self.assertEqual(MODES[1], os.stat(mount.path).st_mode & 0o7777)
         for status in (file, directory, os.stat(mount.path)):
             self.assertEqual((os.geteuid(), os.getegid()), (status.st_uid, status.st_gid))
 
@@ -38,17 +31,17 @@ class Attributes(case.MountTest):
         self.keys.put("d/f", "1")
         mount = self.mount("-o", "umask=077")
         file, directory = os.stat(mount.join("d", "f")), os.stat(mount.join("d"))
-        self.assertEqual([mode & ~0o077 for mode in modes()],
+        self.assertEqual([mode & ~0o077 for mode in MODES],
                          [file.st_mode & 0o7777, directory.st_mode & 0o7777])
 
-    @unittest.skipUnless(privileged(), "a user's files are the user's")
+    @case.privileged_only("a user's files are the user's")
     def test_uid_and_gid(self):
         self.keys.put("d/f", "1")
         mount = self.mount("-o", "uid=1234,gid=2345")
         for path in (mount.path, mount.join("d"), mount.join("d", "f")):
             self.assertEqual((1234, 2345), (os.stat(path).st_uid, os.stat(path).st_gid))
 
-    @unittest.skipUnless(privileged(), "allow_other needs root or /etc/fuse.conf")
+    @case.privileged_only("allow_other needs root or /etc/fuse.conf")
     def test_allow_other(self):
         os.chmod(self.directory, 0o755)
         self.keys.put("f", "1")
@@ -210,8 +203,8 @@ class ExtendedAttributes(case.MountTest):
     def test_getfattr(self):
         self.keys.put("f", "1")
         path = self.mount().join("f")
-        said = subprocess.run(["getfattr", "--absolute-names", "--only-values", "-n", "user.etcd.key", path],
-                              check=True, capture_output=True)
+        said = subprocess.run(["getfattr", "--absolute-names", "--only-values",
+                               "-n", "user.etcd.key", path], check=True, capture_output=True)
         self.assertEqual((self.keys.full("f"), b""), (said.stdout, said.stderr))
 
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import case  # noqa: E402
@@ -73,19 +72,18 @@ class UnderLoad(case.MountTest):
 
     def unmounted_by(self, *command):
         def leave(mount):
-            result = subprocess.run([*command, mount.path], check=False, text=True,
-                                    stdin=subprocess.DEVNULL, capture_output=True)
+            result = mount.unmount(*command)
             self.assertEqual((0, ""), (result.returncode, result.stderr))
         return leave
 
-    @unittest.skipUnless(privileged(), "umount is root's")
+    @case.privileged_only("umount is root's")
     def test_umount(self):
         self.rounds(self.unmounted_by("umount"))
 
     def test_fusermount3(self):
         self.rounds(self.unmounted_by("fusermount3", "-u"))
 
-    @unittest.skipUnless(privileged(), "umount is root's")
+    @case.privileged_only("umount is root's")
     def test_umount_lazily(self):
         self.rounds(self.unmounted_by("umount", "-l"))
 
@@ -105,10 +103,12 @@ class UnderLoad(case.MountTest):
         """The reader's own reason for EBUSY; nothing breaks by trying, and the
         mount goes once the file is closed."""
         mount, watcher = self.in_the_middle()
+        mount.held = True
         with open(mount.join("f"), "rb") as file:
             self.assertNotEqual(0, mount.unmount().returncode)
             watcher.until(lambda event: event.mask & inotify.CLOSE_WRITE)
             self.assertEqual(b"1", file.read())
+        mount.held = False
         self.assertEqual(0, mount.unmount().returncode)
         self.assertEqual(0, mount.wait_end())
 

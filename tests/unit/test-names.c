@@ -31,9 +31,9 @@ typedef struct {
 	const gchar *path;
 } Rule;
 
-#define RULE(rest, path)                     \
-	{                                    \
-		rest, sizeof(rest) - 1, path \
+#define RULE(rest, path)                                                                           \
+	{                                                                                          \
+		rest, sizeof(rest) - 1, path                                                       \
 	}
 
 static const Rule drop_rules[] = {

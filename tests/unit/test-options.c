@@ -135,10 +135,10 @@ static const Duration durations[] = {
 static void test_durations(void)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(durations); i++) {
-		g_autofree gchar *flag =
-		    g_strdup_printf("--dial-timeout=%s /mnt", durations[i].text);
-		g_autofree gchar *variable =
-		    g_strdup_printf("ETCDCTL_COMMAND_TIMEOUT=%s", durations[i].text);
+		g_autofree gchar *flag = g_strdup_printf("--dial-timeout=%s /mnt",
+							 durations[i].text);
+		g_autofree gchar *variable = g_strdup_printf("ETCDCTL_COMMAND_TIMEOUT=%s",
+							     durations[i].text);
 		g_auto(Options) options;
 
 		parse_ok(&options, flag, variable);
@@ -194,11 +194,12 @@ static void test_mount_options(void)
 	g_autofree gchar *passed = NULL;
 	g_auto(Options) options;
 
-	parse_ok(&options,
-		 "etcd://h:1 /mnt -o rw,nosuid,nodev,noexec,noatime,relatime,_netdev,nofail,auto "
-		 "-o noauto,user,user=joe,users,owner,group,defaults,x-systemd.automount "
-		 "-o comment=x,X-a=b,ro,nodiratime,fsname=a\\,b,max_read=4096,auto_unmount",
-		 NULL);
+	parse_ok(
+	    &options,
+	    "etcd://h:1 /mnt -o rw,dev,suid,nosuid,nodev,noexec,noatime,relatime,_netdev,nofail,auto "
+	    "-o noauto,user,user=joe,users,owner,group,defaults,x-systemd.automount "
+	    "-o comment=x,X-a=b,ro,nodiratime,fsname=a\\,b,max_read=4096,auto_unmount",
+	    NULL);
 	passed = g_strjoinv(" ", options.mount_options);
 	g_assert_cmpstr(passed, ==,
 			"nosuid nodev noexec noatime fsname=a,b max_read=4096 auto_unmount");

@@ -54,7 +54,7 @@ static void test_refusal(void)
 
 static void test_endpoints(void)
 {
-	static const char *const names[] = { "a:1", "b:2", NULL };
+	static const char *const names[] = {"a:1", "b:2", NULL};
 	g_autoptr(EndpointList) list = endpoint_list_new(names);
 	g_autofree char *reasons = NULL;
 

@@ -2,13 +2,13 @@
 /* Each way a watch can go wrong, as a transcript: see transcript.h. */
 #include "transcript.h"
 
-#define AGAIN                                                                                  \
-	"close\n"                                                                              \
-	"read-page first\n"                                                                    \
+#define AGAIN                                                                                      \
+	"close\n"                                                                                  \
+	"read-page first\n"                                                                        \
 	" = seeding\n"
-#define WAIT                                                                                   \
-	"close\n"                                                                              \
-	"arm\n"                                                                                \
+#define WAIT                                                                                       \
+	"close\n"                                                                                  \
+	"arm\n"                                                                                    \
 	" = waiting\n"
 
 /* ---- seeding ---- */
@@ -117,17 +117,17 @@ static void test_reseed_in_another_history(void)
 
 /* ---- opening ---- */
 
-#define TRANSCRIPT_OPENING                                                                     \
-	"> start\n"                                                                            \
-	"connect\n"                                                                            \
-	"read-page first\n"                                                                    \
-	" = seeding\n"                                                                         \
-	"> page 10\n"                                                                          \
-	"seed-begin 10\n"                                                                      \
-	"open 11\n"                                                                            \
-	"arm\n"                                                                                \
-	"seed-page\n"                                                                          \
-	"seed-end\n"                                                                           \
+#define TRANSCRIPT_OPENING                                                                         \
+	"> start\n"                                                                                \
+	"connect\n"                                                                                \
+	"read-page first\n"                                                                        \
+	" = seeding\n"                                                                             \
+	"> page 10\n"                                                                              \
+	"seed-begin 10\n"                                                                          \
+	"open 11\n"                                                                                \
+	"arm\n"                                                                                    \
+	"seed-page\n"                                                                              \
+	"seed-end\n"                                                                               \
 	" = opening\n"
 
 static void test_open_compacted(void)
@@ -148,8 +148,7 @@ static void test_open_created_then_compacted(void)
 static void test_open_refused(void)
 {
 	transcript_run(TRANSCRIPT_OPENING
-		       "> canceled id=-1 reason=some_reason\n" AGAIN
-		       "> page 12\n"
+		       "> canceled id=-1 reason=some_reason\n" AGAIN "> page 12\n"
 		       "seed-begin 12\n"
 		       "open 13\n"
 		       "arm\n"
@@ -254,15 +253,14 @@ static void test_live_replay(void)
 	Resume resume;
 
 	resume_init(&resume, 1);
-	transcript_check(&resume, TRANSCRIPT_LIVE
-			 "> events +a@11\n"
-			 "deliver 11 +a\n"
-			 "receive\n"
-			 "> events +x@5 +y@5 +z@10 +a@11 +b@12\n"
-			 "deliver 12 +b\n"
-			 "receive\n"
-			 "> events +b@12\n"
-			 "receive\n");
+	transcript_check(&resume, TRANSCRIPT_LIVE "> events +a@11\n"
+						  "deliver 11 +a\n"
+						  "receive\n"
+						  "> events +x@5 +y@5 +z@10 +a@11 +b@12\n"
+						  "deliver 12 +b\n"
+						  "receive\n"
+						  "> events +b@12\n"
+						  "receive\n");
 	g_assert_cmpint(resume.replays_dropped, ==, 5);
 	resume_clear(&resume);
 }
@@ -374,24 +372,36 @@ static void test_probe_anchor(void)
 	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> failed future\n" AGAIN);
 }
 
+/* After the put, the deletion, if that is newer. */
 static void test_probe_anchor_deleted(void)
 {
-	transcript_run(TRANSCRIPT_LIVE "> events -b@11\n"
-				       "deliver 11 -b\n"
-				       "receive\n"
-				       "> ended\n" WAIT "> timer\n"
-				       "connect\n"
-				       "probe b@11\n"
-				       " = probing\n"
-				       "> probed 90\n"
-				       "open 12\n"
-				       "arm\n"
-				       " = opening\n"
-				       "> ended\n" WAIT "> timer\n"
-				       "connect\n"
-				       "probe b@11\n"
-				       " = probing\n"
-				       "> probed 90 kv=b@4\n" AGAIN);
+	static const char deleted[] = "> events -b@11\n"
+				      "deliver 11 -b\n"
+				      "receive\n"
+				      "> ended\n" WAIT "> timer\n"
+				      "connect\n"
+				      "probe a@9\n"
+				      " = probing\n"
+				      "> probed 90 kv=a@9\n"
+				      "probe b@11\n";
+	Resume resume;
+
+	resume_init(&resume, 1);
+	transcript_check(&resume, TRANSCRIPT_LIVE);
+	transcript_check(&resume, deleted);
+	transcript_check(&resume, "> probed 90\n"
+				  "open 12\n"
+				  "arm\n"
+				  " = opening\n"
+				  "> ended\n" WAIT "> timer\n"
+				  "connect\n"
+				  "probe a@9\n"
+				  " = probing\n"
+				  /* a compacted one is passed over */
+				  "> failed compacted\n"
+				  "probe b@11\n"
+				  "> probed 90 kv=b@4\n" AGAIN);
+	resume_clear(&resume);
 }
 
 /* The anchor is compacted: all depends on whether it is the last revision. */
@@ -425,8 +435,7 @@ static void test_probe_too_far_behind(void)
 
 static void test_probe_fails(void)
 {
-	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> failed away\n" WAIT
-							  "> timer\n"
+	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> failed away\n" WAIT "> timer\n"
 							  "connect\n"
 							  "probe a@9\n"
 							  " = probing\n"
@@ -490,37 +499,35 @@ static void test_backoff_grows(void)
 /* Only a watch that lived sets it back, not a connection. */
 static void test_backoff_reset(void)
 {
-	transcript_run(TRANSCRIPT_LIVE
-		       "> canceled\n" AGAIN
-		       "> page 11\n"
-		       "seed-begin 11\n"
-		       "open 12\n"
-		       "arm\n"
-		       "seed-page\n"
-		       "seed-end\n"
-		       " = opening\n"
-		       "> created 11\n"
-		       "receive\n"
-		       "arm\n"
-		       " = live\n"
-		       "> wait 9\n"
-		       "> canceled\n" WAIT "> timer\n"
-		       "connect\n"
-		       "read-page first\n"
-		       " = seeding\n"
-		       "> page 12\n"
-		       "seed-begin 12\n"
-		       "open 13\n"
-		       "arm\n"
-		       "seed-page\n"
-		       "seed-end\n"
-		       " = opening\n"
-		       "> created 12\n"
-		       "receive\n"
-		       "arm\n"
-		       " = live\n"
-		       "> wait 10\n"
-		       "> canceled\n" AGAIN);
+	transcript_run(TRANSCRIPT_LIVE "> canceled\n" AGAIN "> page 11\n"
+				       "seed-begin 11\n"
+				       "open 12\n"
+				       "arm\n"
+				       "seed-page\n"
+				       "seed-end\n"
+				       " = opening\n"
+				       "> created 11\n"
+				       "receive\n"
+				       "arm\n"
+				       " = live\n"
+				       "> wait 9\n"
+				       "> canceled\n" WAIT "> timer\n"
+				       "connect\n"
+				       "read-page first\n"
+				       " = seeding\n"
+				       "> page 12\n"
+				       "seed-begin 12\n"
+				       "open 13\n"
+				       "arm\n"
+				       "seed-page\n"
+				       "seed-end\n"
+				       " = opening\n"
+				       "> created 12\n"
+				       "receive\n"
+				       "arm\n"
+				       " = live\n"
+				       "> wait 10\n"
+				       "> canceled\n" AGAIN);
 }
 
 /* ---- what is shown ---- */
@@ -548,7 +555,7 @@ static void test_shown(void)
 				  " = opening\n");
 	g_assert_cmpint(resume.reconnects, ==, 1);
 	g_assert_cmpint(resume.applied, ==, 95);
-	g_assert_cmpint(resume.seen.raft_term, ==, 2);
+	g_assert_cmpint(resume.history.seen.raft_term, ==, 2);
 	resume_clear(&resume);
 }
 
@@ -556,40 +563,40 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } tests[] = {
-	{ "/resume/seed/in-pages", test_seed_in_pages },
-	{ "/resume/seed/overtaken-by-compaction", test_seed_overtaken_by_compaction },
-	{ "/resume/seed/fails", test_seed_fails },
-	{ "/resume/seed/in-another-history", test_reseed_in_another_history },
-	{ "/resume/open/compacted", test_open_compacted },
-	{ "/resume/open/created-then-compacted", test_open_created_then_compacted },
-	{ "/resume/open/refused", test_open_refused },
-	{ "/resume/open/ended", test_open_ended },
-	{ "/resume/open/silent", test_open_silent },
-	{ "/resume/open/member-behind", test_open_on_member_behind },
-	{ "/resume/open/out-of-turn", test_open_out_of_turn },
-	{ "/resume/live/events", test_live_events },
-	{ "/resume/live/progress", test_live_progress },
-	{ "/resume/live/not-ours", test_live_not_ours },
-	{ "/resume/live/replay", test_live_replay },
-	{ "/resume/live/lost", test_live_lost },
-	{ "/resume/live/canceled", test_live_canceled },
-	{ "/resume/fragment/inside-revision", test_fragment_inside_revision },
-	{ "/resume/fragment/between-revisions", test_fragment_between_revisions },
-	{ "/resume/fragment/then-death", test_fragment_then_death },
-	{ "/resume/fragment/of-replay", test_fragment_of_replay },
-	{ "/resume/fragment/then-canceled", test_fragment_then_canceled },
-	{ "/resume/probe/revision-back", test_probe_revision_back },
-	{ "/resume/probe/another-cluster", test_probe_another_cluster },
-	{ "/resume/probe/term-back", test_probe_term_back },
-	{ "/resume/probe/anchor", test_probe_anchor },
-	{ "/resume/probe/anchor-deleted", test_probe_anchor_deleted },
-	{ "/resume/probe/anchor-compacted", test_probe_anchor_compacted },
-	{ "/resume/probe/too-far-behind", test_probe_too_far_behind },
-	{ "/resume/probe/fails", test_probe_fails },
-	{ "/resume/probe/while-live", test_probe_while_live },
-	{ "/resume/backoff/grows", test_backoff_grows },
-	{ "/resume/backoff/reset", test_backoff_reset },
-	{ "/resume/shown", test_shown },
+    {"/resume/seed/in-pages", test_seed_in_pages},
+    {"/resume/seed/overtaken-by-compaction", test_seed_overtaken_by_compaction},
+    {"/resume/seed/fails", test_seed_fails},
+    {"/resume/seed/in-another-history", test_reseed_in_another_history},
+    {"/resume/open/compacted", test_open_compacted},
+    {"/resume/open/created-then-compacted", test_open_created_then_compacted},
+    {"/resume/open/refused", test_open_refused},
+    {"/resume/open/ended", test_open_ended},
+    {"/resume/open/silent", test_open_silent},
+    {"/resume/open/member-behind", test_open_on_member_behind},
+    {"/resume/open/out-of-turn", test_open_out_of_turn},
+    {"/resume/live/events", test_live_events},
+    {"/resume/live/progress", test_live_progress},
+    {"/resume/live/not-ours", test_live_not_ours},
+    {"/resume/live/replay", test_live_replay},
+    {"/resume/live/lost", test_live_lost},
+    {"/resume/live/canceled", test_live_canceled},
+    {"/resume/fragment/inside-revision", test_fragment_inside_revision},
+    {"/resume/fragment/between-revisions", test_fragment_between_revisions},
+    {"/resume/fragment/then-death", test_fragment_then_death},
+    {"/resume/fragment/of-replay", test_fragment_of_replay},
+    {"/resume/fragment/then-canceled", test_fragment_then_canceled},
+    {"/resume/probe/revision-back", test_probe_revision_back},
+    {"/resume/probe/another-cluster", test_probe_another_cluster},
+    {"/resume/probe/term-back", test_probe_term_back},
+    {"/resume/probe/anchor", test_probe_anchor},
+    {"/resume/probe/anchor-deleted", test_probe_anchor_deleted},
+    {"/resume/probe/anchor-compacted", test_probe_anchor_compacted},
+    {"/resume/probe/too-far-behind", test_probe_too_far_behind},
+    {"/resume/probe/fails", test_probe_fails},
+    {"/resume/probe/while-live", test_probe_while_live},
+    {"/resume/backoff/grows", test_backoff_grows},
+    {"/resume/backoff/reset", test_backoff_reset},
+    {"/resume/shown", test_shown},
 };
 
 int main(int argc, char **argv)

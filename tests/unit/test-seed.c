@@ -4,7 +4,7 @@
 
 #include "seed.h"
 
-#define KV(literal) ((KvBytes){ (const guint8 *)(literal), sizeof(literal) - 1 })
+#define KV(literal) ((KvBytes){(const guint8 *)(literal), sizeof(literal) - 1})
 #define SECOND G_TIME_SPAN_SECOND
 
 static void assert_range(KvBytes prefix, KvBytes key, KvBytes end)
@@ -50,10 +50,10 @@ static void assert_request(const Seed *seed, KvBytes key, gint64 revision)
 {
 	g_autoptr(GBytes) got = seed_request(seed);
 	g_autoptr(GBytes) expected = wire_range_encode(&(WireRange){
-		.key = key,
-		.range_end = KV("b"),
-		.limit = seed->limit,
-		.revision = revision,
+	    .key = key,
+	    .range_end = KV("b"),
+	    .limit = seed->limit,
+	    .revision = revision,
 	});
 
 	g_assert_true(g_bytes_equal(got, expected));
@@ -61,11 +61,11 @@ static void assert_request(const Seed *seed, KvBytes key, gint64 revision)
 
 static SeedVerdict take(Seed *seed, gint64 revision, gboolean more, const char *keys)
 {
-	KeyValue kvs[16] = { 0 };
-	EtcdRange page = { .header.revision = revision, .kvs = kvs, .more = more };
+	KeyValue kvs[16] = {0};
+	EtcdRange page = {.header.revision = revision, .kvs = kvs, .more = more};
 
 	for (; *keys; keys++)
-		kvs[page.n_kvs++].key = (KvBytes){ (const guint8 *)keys, 1 };
+		kvs[page.n_kvs++].key = (KvBytes){(const guint8 *)keys, 1};
 	return seed_take(seed, &page, 1);
 }
 
@@ -86,7 +86,7 @@ static void test_pages(Fixture *fixture, gconstpointer data)
 
 static void test_broken(Fixture *fixture, gconstpointer data)
 {
-	static const char *const pages[] = { "ba", "aa", "b", "cb" };
+	static const char *const pages[] = {"ba", "aa", "b", "cb"};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(pages); i++) {
 		seed_restart(&fixture->seed);
@@ -100,8 +100,8 @@ static void test_broken(Fixture *fixture, gconstpointer data)
 
 static void test_empty_key(Fixture *fixture, gconstpointer data)
 {
-	KeyValue kv = { 0 };
-	EtcdRange page = { .header.revision = 1, .kvs = &kv, .n_kvs = 1 };
+	KeyValue kv = {0};
+	EtcdRange page = {.header.revision = 1, .kvs = &kv, .n_kvs = 1};
 
 	g_assert_cmpint(seed_take(&fixture->seed, &page, 1), ==, SEED_BROKEN);
 }
@@ -111,12 +111,12 @@ static gint64 limit_after(Seed *seed, gsize n, gsize len, gint64 elapsed_us)
 {
 	g_autofree char *names = g_malloc(n * 8);
 	g_autofree KeyValue *kvs = g_new0(KeyValue, n);
-	EtcdRange page = { .header.revision = 1, .kvs = kvs, .n_kvs = n, .more = TRUE };
+	EtcdRange page = {.header.revision = 1, .kvs = kvs, .n_kvs = n, .more = TRUE};
 
 	for (gsize i = 0; i < n; i++) {
 		g_snprintf(names + i * 8, 8, "a%06" G_GSIZE_FORMAT, i);
-		kvs[i].key = (KvBytes){ (const guint8 *)names + i * 8, 7 };
-		kvs[i].value = (KvBytes){ NULL, len };
+		kvs[i].key = (KvBytes){(const guint8 *)names + i * 8, 7};
+		kvs[i].value = (KvBytes){NULL, len};
 	}
 	seed_restart(seed);
 	g_assert_cmpint(seed_take(seed, &page, elapsed_us), ==, SEED_MORE);

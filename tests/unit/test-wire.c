@@ -5,7 +5,7 @@
 #include "wire.h"
 
 #define BYTES(literal) (const guint8 *)(literal), sizeof(literal) - 1
-#define KV(literal) ((KvBytes){ (const guint8 *)(literal), sizeof(literal) - 1 })
+#define KV(literal) ((KvBytes){(const guint8 *)(literal), sizeof(literal) - 1})
 
 static void assert_bytes(KvBytes bytes, const char *data, gsize len)
 {
@@ -20,25 +20,26 @@ static void assert_encoded(GBytes *bytes, const char *data, gsize len)
 static void test_range_request(void)
 {
 	g_autoptr(GBytes) bytes = wire_range_encode(&(WireRange){
-		.key = KV("a\0"),
-		.range_end = KV("b"),
-		.limit = 128,
-		.revision = 5,
+	    .key = KV("a\0"),
+	    .range_end = KV("b"),
+	    .limit = 128,
+	    .revision = 5,
 	});
 
-	assert_encoded(bytes, "\x0a\x02"
-			      "a\0"
-			      "\x12\x01"
-			      "b"
-			      "\x18\x80\x01"
-			      "\x20\x05",
+	assert_encoded(bytes,
+		       "\x0a\x02"
+		       "a\0"
+		       "\x12\x01"
+		       "b"
+		       "\x18\x80\x01"
+		       "\x20\x05",
 		       12);
 }
 
 static void test_range_request_keys_only(void)
 {
 	g_autoptr(GBytes) bytes =
-		wire_range_encode(&(WireRange){ .key = KV("k"), .keys_only = TRUE });
+	    wire_range_encode(&(WireRange){.key = KV("k"), .keys_only = TRUE});
 
 	assert_encoded(bytes, "\x0a\x01k\x40\x01", 5);
 }
@@ -46,21 +47,22 @@ static void test_range_request_keys_only(void)
 static void test_watch_request(void)
 {
 	g_autoptr(GBytes) bytes = wire_watch_encode(&(WireWatch){
-		.key = KV("\0"),
-		.range_end = KV("\0"),
-		.start_revision = 7,
-		.watch_id = 1,
+	    .key = KV("\0"),
+	    .range_end = KV("\0"),
+	    .start_revision = 7,
+	    .watch_id = 1,
 	});
 
 	/* create { key, range_end, start_revision, progress_notify, watch_id,
 	 * fragment } and no prev_kv */
-	assert_encoded(bytes, "\x0a\x0e"
-			      "\x0a\x01\0"
-			      "\x12\x01\0"
-			      "\x18\x07"
-			      "\x20\x01"
-			      "\x38\x01"
-			      "\x40\x01",
+	assert_encoded(bytes,
+		       "\x0a\x0e"
+		       "\x0a\x01\0"
+		       "\x12\x01\0"
+		       "\x18\x07"
+		       "\x20\x01"
+		       "\x38\x01"
+		       "\x40\x01",
 		       16);
 }
 
@@ -69,7 +71,7 @@ static void test_watch_request(void)
 
 static void test_range_response(void)
 {
-	g_auto(Arena) arena = { 0 };
+	g_auto(Arena) arena = {0};
 	EtcdRange range;
 
 	g_assert_true(wire_range_decode(&arena,
@@ -101,7 +103,7 @@ static void test_range_response(void)
 
 static void test_range_response_empty(void)
 {
-	g_auto(Arena) arena = { 0 };
+	g_auto(Arena) arena = {0};
 	EtcdRange range;
 
 	g_assert_true(wire_range_decode(&arena, NULL, 0, &range));
@@ -112,7 +114,7 @@ static void test_range_response_empty(void)
 
 static void test_watch_created(void)
 {
-	g_auto(Arena) arena = { 0 };
+	g_auto(Arena) arena = {0};
 	EtcdWatch watch;
 
 	g_assert_true(wire_watch_decode(&arena, BYTES(HEADER "\x10\x01\x18\x01"), &watch));
@@ -125,7 +127,7 @@ static void test_watch_created(void)
 
 static void test_watch_compacted(void)
 {
-	g_auto(Arena) arena = { 0 };
+	g_auto(Arena) arena = {0};
 	EtcdWatch watch;
 
 	/* no header, as etcd sends it; the id is -1 */
@@ -142,7 +144,7 @@ static void test_watch_compacted(void)
 
 static void test_watch_events(void)
 {
-	g_auto(Arena) arena = { 0 };
+	g_auto(Arena) arena = {0};
 	EtcdWatch watch;
 
 	g_assert_true(wire_watch_decode(&arena,
@@ -162,8 +164,8 @@ static void test_watch_events(void)
 
 static void assert_no_watch(const guint8 *data, gsize len)
 {
-	g_auto(Arena) arena = { 0 };
-	EtcdWatch watch = { .watch_id = 42 };
+	g_auto(Arena) arena = {0};
+	EtcdWatch watch = {.watch_id = 42};
 
 	g_assert_false(wire_watch_decode(&arena, data, len, &watch));
 	g_assert_cmpint(watch.watch_id, ==, 42);
@@ -171,19 +173,19 @@ static void assert_no_watch(const guint8 *data, gsize len)
 
 static void test_watch_bad_events(void)
 {
-	assert_no_watch(BYTES("\x5a\x00"));			   /* no kv */
-	assert_no_watch(BYTES("\x5a\x02\x12\x00"));		   /* no key */
+	assert_no_watch(BYTES("\x5a\x00"));			     /* no kv */
+	assert_no_watch(BYTES("\x5a\x02\x12\x00"));		     /* no key */
 	assert_no_watch(BYTES("\x5a\x07\x08\x07\x12\x03\x0a\x01k")); /* no such type */
 }
 
 static void test_hostile(void)
 {
-	g_auto(Arena) arena = { 0 };
-	EtcdRange range = { .n_kvs = 42 };
+	g_auto(Arena) arena = {0};
+	EtcdRange range = {.n_kvs = 42};
 
 	assert_no_watch(BYTES("\xff"));
-	assert_no_watch(BYTES("\x0a\x7f"));			/* longer than the rest */
-	assert_no_watch(BYTES("\x0a\xff\xff\xff\xff\x0f"));	/* 4 GiB */
+	assert_no_watch(BYTES("\x0a\x7f"));		    /* longer than the rest */
+	assert_no_watch(BYTES("\x0a\xff\xff\xff\xff\x0f")); /* 4 GiB */
 	assert_no_watch(BYTES("\x32\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"));
 	g_assert_false(wire_range_decode(&arena, BYTES("\x12\x02\x0a\x05"), &range));
 	g_assert_cmpuint(range.n_kvs, ==, 42);
@@ -192,18 +194,17 @@ static void test_hostile(void)
 /* What later versions add is skipped; of a field given twice the last counts. */
 static void test_unknown_fields(void)
 {
-	g_auto(Arena) arena = { 0 };
+	g_auto(Arena) arena = {0};
 	EtcdRange range;
 
-	g_assert_true(wire_range_decode(&arena,
-					BYTES("\xfa\x01\x03new" HEADER "\x0a\x02\x18\x0a"),
-					&range));
+	g_assert_true(
+	    wire_range_decode(&arena, BYTES("\xfa\x01\x03new" HEADER "\x0a\x02\x18\x0a"), &range));
 	g_assert_cmpint(range.header.revision, ==, 10);
 }
 
 static void test_arena(void)
 {
-	g_auto(Arena) arena = { 0 };
+	g_auto(Arena) arena = {0};
 	guint8 *before = NULL;
 
 	for (gsize size = 0; size < 5000; size++) {

@@ -47,8 +47,8 @@ static KeyValue kv_parse(const char *text)
 
 	g_assert_nonnull(at);
 	return (KeyValue){
-		.key = { (const guint8 *)text, at - text },
-		.mod_revision = g_ascii_strtoll(at + 1, NULL, 10),
+	    .key = {(const guint8 *)text, at - text},
+	    .mod_revision = g_ascii_strtoll(at + 1, NULL, 10),
 	};
 }
 
@@ -65,17 +65,17 @@ static const KeyValue *word_kv(Line *line, const char *name)
 static EtcdHeader line_header(const Line *line)
 {
 	return (EtcdHeader){
-		.cluster_id = word_number(line, "cluster", 1),
-		.member_id = 7,
-		.revision = word_revision(line),
-		.raft_term = word_number(line, "term", 2),
+	    .cluster_id = word_number(line, "cluster", 1),
+	    .member_id = 7,
+	    .revision = word_revision(line),
+	    .raft_term = word_number(line, "term", 2),
 	};
 }
 
 static void line_events(Line *line)
 {
 	for (char **word = line->words + 1; *word; word++) {
-		KvEvent event = { .type = **word == '+' ? KV_PUT : KV_DELETE };
+		KvEvent event = {.type = **word == '+' ? KV_PUT : KV_DELETE};
 
 		if (**word != '+' && **word != '-')
 			continue;
@@ -92,25 +92,25 @@ static ResumeInput line_response(Line *line)
 		g_strdelimit((char *)reason, "_", ' ');
 	line_events(line);
 	line->response = (EtcdWatch){
-		.header = line_header(line),
-		.watch_id = word_number(line, "id", RESUME_WATCH_ID),
-		.created = g_str_equal(line->words[0], "created"),
-		.canceled = g_str_equal(line->words[0], "canceled"),
-		.fragment = word_there(line, "fragment"),
-		.compact_revision = word_number(line, "compact", 0),
-		.cancel_reason = reason ? reason : "",
-		.events = (const KvEvent *)(gpointer)line->events->data,
-		.n_events = line->events->len,
+	    .header = line_header(line),
+	    .watch_id = word_number(line, "id", RESUME_WATCH_ID),
+	    .created = g_str_equal(line->words[0], "created"),
+	    .canceled = g_str_equal(line->words[0], "canceled"),
+	    .fragment = word_there(line, "fragment"),
+	    .compact_revision = word_number(line, "compact", 0),
+	    .cancel_reason = reason ? reason : "",
+	    .events = (const KvEvent *)(gpointer)line->events->data,
+	    .n_events = line->events->len,
 	};
 	if (line->events->len > 0)
 		line->response.header.revision = word_number(line, "header", 99);
-	return (ResumeInput){ RESUME_RESPONSE, .response = &line->response };
+	return (ResumeInput){RESUME_RESPONSE, .response = &line->response};
 }
 
 static ResumeInput line_failure(const Line *line, ResumeInputType type)
 {
-	static const char *const names[] = { "away", "compacted", "future", "refused" };
-	ResumeInput input = { type, .failure = { ETCD_AWAY, "a reason" } };
+	static const char *const names[] = {"away", "compacted", "future", "refused"};
+	ResumeInput input = {type, .failure = {ETCD_AWAY, "a reason"}};
 
 	for (guint i = 0; i < G_N_ELEMENTS(names); i++)
 		if (word_there(line, names[i]))
@@ -123,22 +123,22 @@ static ResumeInput line_input(Line *line)
 	const char *word = line->words[0];
 
 	if (g_str_equal(word, "start"))
-		return (ResumeInput){ RESUME_START };
+		return (ResumeInput){RESUME_START};
 	if (g_str_equal(word, "timer"))
-		return (ResumeInput){ RESUME_TIMER };
+		return (ResumeInput){RESUME_TIMER};
 	if (g_str_equal(word, "lost"))
-		return (ResumeInput){ RESUME_EVENT_LOST };
+		return (ResumeInput){RESUME_EVENT_LOST};
 	if (g_str_equal(word, "ended"))
 		return line_failure(line, RESUME_ENDED);
 	if (g_str_equal(word, "failed"))
 		return line_failure(line, RESUME_FAILED);
 	if (g_str_equal(word, "page"))
-		return (ResumeInput){ RESUME_PAGED,
-				      .page = { line_header(line), word_kv(line, "newest"),
-						word_there(line, "more") } };
+		return (ResumeInput){
+		    RESUME_PAGED,
+		    .page = {line_header(line), word_kv(line, "newest"), word_there(line, "more")}};
 	if (g_str_equal(word, "probed"))
-		return (ResumeInput){ RESUME_PROBED,
-				      .probe = { line_header(line), word_kv(line, "kv") } };
+		return (ResumeInput){RESUME_PROBED,
+				     .probe = {line_header(line), word_kv(line, "kv")}};
 	return line_response(line);
 }
 
@@ -160,20 +160,23 @@ static void write_probe(GString *out, const ResumeAction *action)
 	if (action->anchor.revision == 0)
 		g_string_append(out, "probe\n");
 	else
-		g_string_append_printf(out, "probe %.*s@%" G_GINT64_FORMAT "\n",
-				       (int)action->anchor.key.len,
-				       (const char *)action->anchor.key.data,
-				       action->anchor.revision);
+		g_string_append_printf(
+		    out, "probe %.*s@%" G_GINT64_FORMAT "\n", (int)action->anchor.key.len,
+		    (const char *)action->anchor.key.data, action->anchor.revision);
 }
 
 static void write_action(GString *out, const ResumeAction *action)
 {
 	static const char *const names[] = {
-		[RESUME_CONNECT] = "connect",	      [RESUME_CLOSE] = "close",
-		[RESUME_RECEIVE] = "receive",	      [RESUME_SEED_PAGE] = "seed-page",
-		[RESUME_SEED_END] = "seed-end",	      [RESUME_ARM] = "arm",
-		[RESUME_OPEN] = "open",		      [RESUME_SEED_BEGIN] = "seed-begin",
-		[RESUME_PROGRESS] = "tell-progress",
+	    [RESUME_CONNECT] = "connect",
+	    [RESUME_CLOSE] = "close",
+	    [RESUME_RECEIVE] = "receive",
+	    [RESUME_SEED_PAGE] = "seed-page",
+	    [RESUME_SEED_END] = "seed-end",
+	    [RESUME_ARM] = "arm",
+	    [RESUME_OPEN] = "open",
+	    [RESUME_SEED_BEGIN] = "seed-begin",
+	    [RESUME_PROGRESS] = "tell-progress",
 	};
 
 	switch (action->type) {
@@ -199,8 +202,8 @@ static void write_action(GString *out, const ResumeAction *action)
 
 static void step(Resume *resume, Line *line, GString *out)
 {
-	static const char *const states[] = { "idle",	 "seeding", "probing",
-					      "opening", "live",    "waiting" };
+	static const char *const states[] = {"idle",	"seeding", "probing",
+					     "opening", "live",	   "waiting"};
 	g_autoptr(GArray) actions = g_array_new(FALSE, FALSE, sizeof(ResumeAction));
 	ResumeState before = resume->state;
 	ResumeInput input = line_input(line);
@@ -215,7 +218,7 @@ static void step(Resume *resume, Line *line, GString *out)
 
 static void run_line(Resume *resume, const char *text, GString *out)
 {
-	Line line = { .words = g_strsplit(text + 2, " ", -1) };
+	Line line = {.words = g_strsplit(text + 2, " ", -1)};
 
 	g_string_append_printf(out, "%s\n", text);
 	line.events = g_array_new(FALSE, FALSE, sizeof(KvEvent));

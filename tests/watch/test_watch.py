@@ -5,6 +5,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -62,6 +63,9 @@ class Log:
 
     def until_at(self, revision):
         return self.until(lambda log: log.revision >= revision, f"revision {revision}")
+
+    def signal(self, number):
+        self._process.send_signal(number)
 
     def stop(self):
         """Ends the program; returns its status and what it said on stderr."""
@@ -414,6 +418,33 @@ class Reseed(WatchTest):
         self.log.until_reseeded()
         self.assert_current(self.log)
         self.assert_reseeds(self.log, history=1)
+
+
+class Slow(WatchTest):
+    def test_compacted_while_not_reading(self):
+        """etcd 3.4 may then skip revisions without a word: whether it says so or
+        the versions do, the range is read again."""
+        self.start_etcd()
+        log = self.start_log().until_seeded()
+        log.signal(signal.SIGSTOP)
+        for turn in range(times(40, slow=20)):
+            for i in range(50):
+                self.put(f"k{i}", f"{turn}" * 10_000)
+        self.etcd.compact(self.etcd.revision())
+        log.signal(signal.SIGCONT)
+        self.assert_current(log)
+
+    def test_far_behind(self):
+        """More revisions than one response holds."""
+        self.start_etcd()
+        proxy = self.start_proxy()
+        log = self.start_log(proxy.endpoint).until_seeded()
+        proxy.refuse()
+        revisions = [self.put(f"k{i % 7}", f"{i}") for i in range(times(3000))]
+        proxy.accept()
+        self.assert_current(log)
+        self.assertEqual([at for at, _ in log.batches[:-1]], revisions)
+        self.assert_reseeds(log)
 
 
 class Start(WatchTest):
