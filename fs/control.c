@@ -194,11 +194,11 @@ void control_set_status(Control *control, const KeyspaceStatus *status)
 
 	g_mutex_lock(&control->lock);
 	gboolean same = control->status.state == status->state;
+	/* Who watches the directory need not have looked at the file. */
+	Node *before = same ? NULL : node_ref(refresh_locked(control, STATUS));
 	keep_status_locked(control, status);
-	Node *before = control->files[STATUS];
-	if (!same && before) {
-		TreeChange change = {node_ref(before), NULL};
-		change.now = node_ref(refresh_locked(control, STATUS));
+	if (!same) {
+		TreeChange change = {before, node_ref(refresh_locked(control, STATUS))};
 		g_array_append_val(changes, change);
 		announcer_push(control->announcer, changes);
 	}

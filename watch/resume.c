@@ -159,9 +159,10 @@ static void forget_past(Resume *resume)
 	history_forget(&resume->history);
 }
 
+/* Until the first seed is complete it is SEEDING, whatever goes wrong. */
 static void show(Resume *resume, KeyspaceState state)
 {
-	if (resume->shown != KEYSPACE_SEEDING || state == KEYSPACE_LIVE)
+	if (resume->shown != KEYSPACE_SEEDING || !resume->dirty)
 		resume->shown = state;
 }
 

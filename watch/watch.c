@@ -83,13 +83,20 @@ static gboolean watch_turn(Watch *watch)
 	return TRUE;
 }
 
+/* The first seed is complete, and so is the first attempt to watch from there:
+ * whoever started us then sees a state that means something. */
+static gboolean watch_is_up(const Watch *watch)
+{
+	return watch->driver.seeded && watch->driver.resume.state != RESUME_OPENING;
+}
+
 static gpointer watch_run(gpointer data)
 {
 	Watch *watch = data;
 	GError *error = NULL;
 
 	driver_start(&watch->driver);
-	while (!watch->driver.seeded && !error) {
+	while (!watch_is_up(watch) && !error) {
 		if (!watch_turn(watch))
 			return NULL;
 		error = watch_start_fault(watch);

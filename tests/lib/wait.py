@@ -13,7 +13,7 @@ SLOW = os.environ.get("ETCDFS_SLOW", "0") not in ("", "0")
 # In front of a command: it does not outlive the test, even one that is killed.
 ENDS_WITH_US = ["setpriv", "--pdeathsig"]
 
-LIMIT = 300.0 if SLOW else 30.0
+LIMIT = 120.0 if SLOW else 30.0
 
 
 def times(count, slow=None):
