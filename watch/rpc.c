@@ -18,9 +18,6 @@
 
 #include "reason.h"
 
-/* What etcd may send before we have read it. */
-#define WINDOW_BYTES (8 * 1024 * 1024)
-
 typedef struct {
 	void (*done)(RpcCall *call, gboolean ok);
 	RpcCall *call;
@@ -166,10 +163,6 @@ static grpc_channel *rpc_channel(const RpcSettings *settings, const char *target
 	    /* despite its name the time that a connect may take */
 	    rpc_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, settings->connect_timeout_ms),
 	    rpc_arg(GRPC_ARG_ENABLE_RETRIES, 0),
-	    /* a window that the probe of bandwidth changes while large
-	     * messages come stops etcd 3.4 for ever, more often than not */
-	    rpc_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0),
-	    rpc_arg(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, WINDOW_BYTES),
 	    /* http_proxy in the environment is not meant for etcd */
 	    rpc_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
 	    /* else a new channel shares the old one's broken connection */
