@@ -5,11 +5,11 @@
 
 struct Diff {
 	Tree *tree;
-	guint32 seed;	     /* number of this seed; marks the nodes that it has */
+	guint32 seed;	  /* number of this seed; marks the nodes that it has */
 	guint64 n_marked; /* nodes that have its mark */
-	GArray *puts;	     /* KvEvent; memory in bytes */
-	GArray *events;	     /* KvEvent: deletions, then puts */
-	GPtrArray *bytes;    /* owned copies */
+	GArray *puts;	  /* KvEvent; memory in bytes */
+	GArray *events;	  /* KvEvent: deletions, then puts */
+	GPtrArray *bytes; /* owned copies */
 };
 
 Diff *diff_new(Tree *tree)

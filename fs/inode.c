@@ -29,7 +29,7 @@ typedef struct {
 } Inode;
 
 struct InodeTable {
-	GMutex lock;	   /* guards all that follows and every Inode */
+	GMutex lock;	    /* guards all that follows and every Inode */
 	GHashTable *inodes; /* &node->nodeid -> Inode, owned */
 	GHashTable *older;  /* Node (owned, any of that entry) -> GPtrArray of Inode */
 	guint64 n_older;

@@ -18,8 +18,8 @@ struct KeyspaceTree {
 	Control *control;
 
 	/* Of the watch's thread. */
-	gboolean seeded;    /* once: readers may be there */
-	gboolean direct;    /* pages go into the tree as they come */
+	gboolean seeded; /* once: readers may be there */
+	gboolean direct; /* pages go into the tree as they come */
 	gint64 seed_revision;
 	Diff *diff;
 };

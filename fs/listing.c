@@ -23,9 +23,9 @@ static gboolean add(Filler *f, const char *name, const struct fuse_entry_param *
 	Listing *listing = f->listing;
 	char *at = listing->buf + listing->len;
 	gsize left = f->size - listing->len;
-	gsize need = f->plus ? fuse_add_direntry_plus(f->req, at, left, name, entry, (off_t)offset)
-			     : fuse_add_direntry(f->req, at, left, name, &entry->attr,
-						 (off_t)offset);
+	gsize need = f->plus
+			 ? fuse_add_direntry_plus(f->req, at, left, name, entry, (off_t)offset)
+			 : fuse_add_direntry(f->req, at, left, name, &entry->attr, (off_t)offset);
 	if (need > left)
 		return FALSE;
 	listing->len += need;
@@ -71,8 +71,8 @@ static void add_control_files(Filler *f, const Node *dir, guint64 offset)
 		return;
 	for (guint i = 0; i < CONTROL_N_FILES; i++) {
 		guint64 own = OFFSET_DOT_DOT + 1 + i;
-		if (own > offset &&
-		    !add_bare(f, control_file_name(i), CONTROL_INODE_DIR_NODEID + 1 + i, S_IFREG, own))
+		if (own > offset && !add_bare(f, control_file_name(i),
+					      CONTROL_INODE_DIR_NODEID + 1 + i, S_IFREG, own))
 			return;
 	}
 }

@@ -13,9 +13,9 @@
 #include "fs.h"
 
 typedef struct {
-	char *buf;	    /* owned */
-	gsize len;	    /* bytes of it that are filled */
-	GArray *looked_up;  /* owned: guint64 nodeids whose lookup count went up */
+	char *buf;	   /* owned */
+	gsize len;	   /* bytes of it that are filled */
+	GArray *looked_up; /* owned: guint64 nodeids whose lookup count went up */
 } Listing;
 
 /* Fills a listing of at most SIZE bytes with what comes after OFFSET in DIR; with

@@ -213,8 +213,8 @@ static gboolean start_announcer(Mount *mount, GError **error)
 			    mount->config.mountpoint, g_strerror(errno));
 		return FALSE;
 	}
-	announcer_start(mount->announcer, mount->session, mount->clone_fd,
-			mount->config.mountpoint, st.st_dev);
+	announcer_start(mount->announcer, mount->session, mount->clone_fd, mount->config.mountpoint,
+			st.st_dev);
 	return TRUE;
 }
 
@@ -262,7 +262,8 @@ static void watch_mounts(Mount *mount)
 	on_mounts_changed(mount->mountinfo_fd, G_IO_PRI, mount);
 }
 
-/* --- All together ------------------------------------------------------------------------------ */
+/* --- All together ------------------------------------------------------------------------------
+ */
 
 Mount *mount_new(const MountConfig *config, const Fs *fs, Announcer *announcer, GError **error)
 {

@@ -13,8 +13,8 @@
 typedef struct Mount Mount;
 
 typedef struct {
-	const char *mountpoint; /* absolute, from mountpoint_check */
-	const char *source;	/* what mount(8) shows as the device */
+	const char *mountpoint;	    /* absolute, from mountpoint_check */
+	const char *source;	    /* what mount(8) shows as the device */
 	const char *const *options; /* more of libfuse's, NULL-terminated */
 	gboolean allow_other;
 	gboolean single_thread;

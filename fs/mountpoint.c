@@ -56,7 +56,8 @@ static gboolean check_directory(const char *path, gboolean privileged, GError **
 		return FALSE;
 	}
 	if (!privileged && access(path, W_OK) < 0) {
-		set_error(error, path, errno, "; who is not root mounts on a directory of their own");
+		set_error(error, path, errno,
+			  "; who is not root mounts on a directory of their own");
 		return FALSE;
 	}
 	return TRUE;

@@ -67,7 +67,7 @@ void node_unref(Node *node)
 	}
 }
 
-static guint64 hash_seed(void)
+guint64 node_seed(void)
 {
 	static gsize seed;
 	if (g_once_init_enter(&seed)) {
@@ -81,7 +81,8 @@ guint node_entry_hash(gconstpointer p)
 {
 	const Node *node = p;
 	/* The odd factor spreads neighbouring nodeids over the seed's bits. */
-	guint64 seed = hash_seed() ^ (node->parent->nodeid * G_GUINT64_CONSTANT(0x9E3779B97F4A7C15));
+	guint64 seed = node_seed() ^
+		       (node->parent->nodeid * G_GUINT64_CONSTANT(0x9E3779B97F4A7C15));
 	return (guint)XXH3_64bits_withSeed(node->bytes, node->name_len, seed);
 }
 
@@ -116,7 +117,8 @@ static void append_raw_component(const Node *node, GByteArray *out)
 void node_append_rest(const Node *node, GByteArray *out)
 {
 	g_autoptr(GPtrArray) chain = g_ptr_array_new();
-	for (const Node *n = node_is_dir_value(node) ? node->parent : node; n->parent; n = n->parent)
+	for (const Node *n = node_is_dir_value(node) ? node->parent : node; n->parent;
+	     n = n->parent)
 		g_ptr_array_add(chain, (gpointer)n);
 
 	if (node->slash)

@@ -96,9 +96,12 @@ static inline KvBytes node_value(const Node *node)
 			 node->value_len};
 }
 
+/* A random number, the same throughout the process: with it in every hash, nobody
+ * can choose names that collide. */
+guint64 node_seed(void);
+
 /* Whether the two are (or were) the same entry: parent and name; a GHashTable
- * pair.  The hash is seeded for each process, so that nobody can choose names
- * that collide. */
+ * pair. */
 guint node_entry_hash(gconstpointer node);
 gboolean node_entry_equal(gconstpointer a, gconstpointer b);
 

@@ -54,7 +54,8 @@ static int open_root(Route *route)
 	if (route->clone_fd >= 0)
 		return route->root_fd = route->clone_fd;
 
-	int fd = verified(route, loopback_open_dir(AT_FDCWD, route->mountpoint), ENTRIES_ROOT_NODEID);
+	int fd = verified(route, loopback_open_dir(AT_FDCWD, route->mountpoint),
+			  ENTRIES_ROOT_NODEID);
 	if (fd >= 0)
 		route->root_fd = fd;
 	return fd;
@@ -116,7 +117,8 @@ static int open_dir(Route *route, const Node *dir)
 	int fd = -ESTALE;
 	/* Between the look and the walk the directory may go: then look again. */
 	for (int i = 0; i < 3 && fd < 0; i++)
-		fd = route_is_linked(route, dir) ? open_by_path(route, dir) : open_by_nodeid(route, dir);
+		fd = route_is_linked(route, dir) ? open_by_path(route, dir)
+						 : open_by_nodeid(route, dir);
 	return fd;
 }
 

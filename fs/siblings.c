@@ -9,19 +9,9 @@ static guint64 mix(guint64 x)
 	return x ^ (x >> 31);
 }
 
-static guint64 priority_seed(void)
-{
-	static gsize seed;
-	if (g_once_init_enter(&seed)) {
-		gsize random = ((gsize)g_random_int() << 32 | g_random_int()) | 1;
-		g_once_init_leave(&seed, random);
-	}
-	return seed;
-}
-
 static guint64 priority(const Node *node)
 {
-	return mix(node->offset + priority_seed());
+	return mix(node->offset + node_seed());
 }
 
 /* Splits the subtree at *ROOT into what is below OFFSET and what is above. */

@@ -11,10 +11,8 @@ static const char *const state_names[] = {
 };
 
 static const char *const reseed_reasons[] = {
-    [KEYSPACE_RESEED_COMPACTED] = "compacted",
-    [KEYSPACE_RESEED_CANCELED] = "canceled",
-    [KEYSPACE_RESEED_HISTORY] = "history",
-    [KEYSPACE_RESEED_EVENT_LOST] = "event_lost",
+    [KEYSPACE_RESEED_COMPACTED] = "compacted", [KEYSPACE_RESEED_CANCELED] = "canceled",
+    [KEYSPACE_RESEED_HISTORY] = "history",     [KEYSPACE_RESEED_EVENT_LOST] = "event_lost",
     [KEYSPACE_RESEED_BEHIND] = "behind",
 };
 

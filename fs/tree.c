@@ -329,7 +329,7 @@ static void put_at(Tree *tree, const NamesPath *path, const NodeRevisions *revis
 		link_new(tree, now);
 }
 
-static void put(Tree *tree, const KeyValue *kv)
+static void put_key(Tree *tree, const KeyValue *kv)
 {
 	NodeRevisions revisions = {kv->create_revision, kv->mod_revision, kv->version, kv->lease};
 	KvBytes rest = set_path(tree, kv->key);
@@ -366,7 +366,7 @@ static gboolean twin_moves_to(Tree *tree, Node *there, KvBytes rest)
 	return TRUE;
 }
 
-static void delete(Tree *tree, KvBytes key)
+static void delete_key(Tree *tree, KvBytes key)
 {
 	Node *file = tree_find(tree, key);
 	if (!file)
@@ -409,9 +409,9 @@ gboolean tree_check(Tree *tree, const KvBatch *batch)
 		gint64 created = held ? held->revisions.create_revision : event->kv.mod_revision;
 		gint64 version = held ? held->revisions.version + 1 : 1;
 
-		if (event->type == KV_DELETE ? !held
-					     : event->kv.version != version ||
-						   event->kv.create_revision != created)
+		if (event->type == KV_DELETE
+			? !held
+			: event->kv.version != version || event->kv.create_revision != created)
 			return FALSE;
 	}
 	return TRUE;
@@ -424,9 +424,9 @@ void tree_apply_locked(Tree *tree, const KvEvent *events, gsize n_events, gint64
 	entries_stamp(&tree->entries, g_get_real_time() * 1000);
 	for (gsize i = 0; i < n_events; i++) {
 		if (events[i].type == KV_PUT)
-			put(tree, &events[i].kv);
+			put_key(tree, &events[i].kv);
 		else
-			delete (tree, events[i].kv.key);
+			delete_key(tree, events[i].kv.key);
 	}
 	for (guint i = 0; i < tree->shrunk->len; i++)
 		prune(tree, tree->shrunk->pdata[i]);

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 struct View {
-	GMutex lock; /* guards all that follows */
+	GMutex lock;	 /* guards all that follows */
 	pid_t announcer; /* 0: none */
 	ViewShow show;
 	Node *node; /* owned; NULL: nothing is being announced */

@@ -125,8 +125,8 @@ GByteArray *xattr_list(Tree *tree, Control *control, const Node *node)
 
 	for (guint i = 0; i < G_N_ELEMENTS(attributes); i++) {
 		const char *name = attributes[i].name;
-		g_autoptr(GByteArray) value =
-		    attributes[i].where & where ? attributes[i].get(&s) : NULL;
+		g_autoptr(GByteArray) value = attributes[i].where & where ? attributes[i].get(&s)
+									  : NULL;
 		if (value)
 			g_byte_array_append(names, (const guint8 *)name, (guint)strlen(name) + 1);
 	}

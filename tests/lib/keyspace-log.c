@@ -139,8 +139,8 @@ static guint diff(Log *log, GHashTable *a, GHashTable *b, gboolean told)
 static void log_end(Keyspace *keyspace)
 {
 	Log *log = (Log *)keyspace;
-	guint n =
-	    diff(log, log->mirror, log->seed, FALSE) + diff(log, log->seed, log->mirror, TRUE);
+	guint n = diff(log, log->mirror, log->seed, FALSE) +
+		  diff(log, log->seed, log->mirror, TRUE);
 
 	g_hash_table_unref(log->mirror);
 	log->mirror = g_steal_pointer(&log->seed);

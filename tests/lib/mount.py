@@ -104,9 +104,12 @@ class Log:
 
 
 class Mount:
-    def __init__(self, program, keys, directory, args=(), source=None, allow=(), endpoint=None):
+    def __init__(self, program, keys, directory, args=(), source=None, allow=(), endpoint=None,
+                 early=False):
         """KEYS (an etcd.Keys) is what shows in DIRECTORY/mnt; ENDPOINT stands in
-        for etcd's own (a proxy); SOURCE replaces the whole URL."""
+        for etcd's own (a proxy); SOURCE replaces the whole URL.  EARLY: it counts as
+        ready as soon as it shows among the mounts."""
+        self.early = early
         self.keys = keys
         self.path = os.path.join(directory, "mnt")
         os.makedirs(self.path, exist_ok=True)
@@ -131,7 +134,7 @@ class Mount:
 
     def _ready(self):
         options = find_mount(self.path)
-        return options is not None and (not privileged() or "ro" in options)
+        return options is not None and (self.early or not privileged() or "ro" in options)
 
     def join(self, *names):
         """A path in the mount, of the type of its last name."""

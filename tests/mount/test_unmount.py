@@ -124,6 +124,13 @@ class Idle(case.MountTest):
             leave(mount)
             self.assertEqual(0, mount.wait_end())
 
+    def test_as_soon_as_it_shows(self):
+        """A signal that comes with the mount finds somebody who heeds it."""
+        for signum in (signal.SIGTERM, signal.SIGINT) * times(5, slow=2):
+            mount = self.mount(early=True)
+            mount.terminate(signum)
+            self.assertEqual(0, mount.wait_end())
+
     def test_while_etcd_is_away(self):
         self.own_etcd()
         for leave in (lambda mount: self.assertEqual(0, mount.unmount().returncode),

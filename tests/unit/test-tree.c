@@ -39,8 +39,7 @@ static char *join(const NamesPath *path, gsize n)
 static void set_path(NamesPath *path, GHashTable *keys, const char *key)
 {
 	/* The other key must not drop a slash of its own. */
-	gboolean is_twin =
-	    key[0] == '/' && key[1] != '/' && g_hash_table_contains(keys, key + 1);
+	gboolean is_twin = key[0] == '/' && key[1] != '/' && g_hash_table_contains(keys, key + 1);
 	names_path_set(path, (const guint8 *)key, strlen(key),
 		       is_twin ? NAMES_KEEP_SLASH : NAMES_DROP_SLASH);
 }
@@ -280,15 +279,16 @@ static void test_random(void)
 	g_test_message("seed %u", seed);
 	for (int round = 0; round < 40; round++) {
 		Tree *tree = tree_new(bytes(""));
-		g_autoptr(GHashTable) keys =
-		    g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+		g_autoptr(GHashTable)
+		    keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 		for (gint64 revision = 1; revision <= 100; revision++)
 			random_revision(rand, tree, keys, revision);
 		tree_free(tree);
 	}
 }
 
-/* --- One rule at a time --------------------------------------------------------------------------- */
+/* --- One rule at a time
+ * --------------------------------------------------------------------------- */
 
 static GArray *apply(Tree *tree, const KvEvent *events, gsize n, gint64 revision)
 {
@@ -417,7 +417,8 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/tree/file-and-directory", test_file_and_directory);
 	g_test_add_func("/tree/twins", test_twins);
-	g_test_add_func("/tree/directory-survives-transaction", test_directory_survives_transaction);
+	g_test_add_func("/tree/directory-survives-transaction",
+			test_directory_survives_transaction);
 	g_test_add_func("/tree/continuity", test_continuity);
 	g_test_add_func("/tree/deep", test_deep);
 	g_test_add_func("/tree/random", test_random);

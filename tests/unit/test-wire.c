@@ -38,8 +38,8 @@ static void test_range_request(void)
 
 static void test_range_request_keys_only(void)
 {
-	g_autoptr(GBytes) bytes =
-	    wire_range_encode(&(WireRange){.key = KV("k"), .keys_only = TRUE});
+	g_autoptr(GBytes)
+	    bytes = wire_range_encode(&(WireRange){.key = KV("k"), .keys_only = TRUE});
 
 	assert_encoded(bytes, "\x0a\x01k\x40\x01", 5);
 }

@@ -29,32 +29,32 @@ void transcript_check(Resume *resume, const char *expected);
 void transcript_run(const char *expected);
 
 /* To LIVE at revision 10, the last event being `+a@9`. */
-#define TRANSCRIPT_LIVE          \
-	"> start\n"              \
-	"connect\n"              \
-	"read-page first\n"      \
-	" = seeding\n"           \
-	"> page 10 newest=a@9\n" \
-	"seed-begin 10\n"        \
-	"open 11\n"              \
-	"arm\n"                  \
-	"seed-page\n"            \
-	"seed-end\n"             \
-	" = opening\n"           \
-	"> created 10\n"         \
-	"receive\n"              \
-	"arm\n"                  \
+#define TRANSCRIPT_LIVE                                                                            \
+	"> start\n"                                                                                \
+	"connect\n"                                                                                \
+	"read-page first\n"                                                                        \
+	" = seeding\n"                                                                             \
+	"> page 10 newest=a@9\n"                                                                   \
+	"seed-begin 10\n"                                                                          \
+	"open 11\n"                                                                                \
+	"arm\n"                                                                                    \
+	"seed-page\n"                                                                              \
+	"seed-end\n"                                                                               \
+	" = opening\n"                                                                             \
+	"> created 10\n"                                                                           \
+	"receive\n"                                                                                \
+	"arm\n"                                                                                    \
 	" = live\n"
 
 /* From there: the stream ends, and the probe goes out. */
-#define TRANSCRIPT_PROBING \
-	"> ended\n"        \
-	"close\n"          \
-	"arm\n"            \
-	" = waiting\n"     \
-	"> timer\n"        \
-	"connect\n"        \
-	"probe a@9\n"      \
+#define TRANSCRIPT_PROBING                                                                         \
+	"> ended\n"                                                                                \
+	"close\n"                                                                                  \
+	"arm\n"                                                                                    \
+	" = waiting\n"                                                                             \
+	"> timer\n"                                                                                \
+	"connect\n"                                                                                \
+	"probe a@9\n"                                                                              \
 	" = probing\n"
 
 #endif
