@@ -6,12 +6,13 @@
 
 AttrConfig attr_config(uid_t uid, gid_t gid, mode_t fmask, mode_t dmask, gboolean owner_writes)
 {
+	/* No mask takes it away: the announcer needs it. */
 	mode_t write = owner_writes ? 0200 : 0;
 	return (AttrConfig){
 	    .uid = uid,
 	    .gid = gid,
-	    .file_mode = (0444 | write) & ~fmask,
-	    .dir_mode = (0555 | write) & ~dmask,
+	    .file_mode = (0444 & ~fmask) | write,
+	    .dir_mode = (0555 & ~dmask) | write,
 	};
 }
 

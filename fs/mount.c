@@ -49,7 +49,8 @@ struct Mount {
  * there are threads. */
 static char last_message[256];
 
-static void keep_message(enum fuse_log_level level, const char *format, va_list args)
+static void G_GNUC_PRINTF(2, 0)
+    keep_message(enum fuse_log_level level, const char *format, va_list args)
 {
 	g_autofree char *text = g_strdup_vprintf(format, args);
 
@@ -277,12 +278,13 @@ Mount *mount_new(const MountConfig *config, const Fs *fs, Announcer *announcer, 
 	g_mutex_init(&mount->lock);
 	g_cond_init(&mount->changed);
 
+	/* From here on nobody's signal may leave a mount behind. */
+	watch_signals(mount);
 	if (!open_session(mount, fs, error)) {
 		mount->gone = TRUE;
 		mount_free(mount);
 		return NULL;
 	}
-	watch_signals(mount);
 	start_loop(mount);
 	if (!start_announcer(mount, error)) {
 		mount_free(mount);
