@@ -108,9 +108,8 @@ static gboolean next_step(Announcer *announcer, GPtrArray **ret_stale, PendingRe
 
 static void announce(Announcer *announcer, PendingRecord *record)
 {
-	int r = tell(&announcer->teller, record);
-
 	g_autoptr(Node) entry = node_ref(record->entry);
+	int r = tell(&announcer->teller, record);
 
 	g_mutex_lock(&announcer->lock);
 	gboolean untold = r < 0 && !pending_has(&announcer->pending, entry);

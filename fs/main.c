@@ -117,6 +117,11 @@ static gboolean run(const Options *options, GError **error)
 	    .single_thread = options->single_thread,
 	    .privileged = privileged,
 	};
+	if (mount_checks_announcer(&config) && options->uid != geteuid()) {
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "--uid=%u together with --allow-other needs root", options->uid);
+		return FALSE;
+	}
 	int ready_fd = options->foreground ? -1 : daemon_fork();
 	if (ready_fd < 0 && !options->foreground) {
 		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),

@@ -58,7 +58,8 @@ static int open_root(Route *route)
 			  ENTRIES_ROOT_NODEID);
 	if (fd >= 0)
 		route->root_fd = fd;
-	return fd;
+	/* Whatever is there now, it is not ours. */
+	return fd < 0 ? -ENOTCONN : fd;
 }
 
 int route_open_hidden(Route *route)

@@ -119,7 +119,6 @@ static int tell_gone(Teller *teller, Node *told)
 		r = 0;
 	if (r == 0)
 		inode_unlinked(teller->inodes, told);
-	remove_older(teller, told);
 	return r;
 }
 
@@ -152,18 +151,15 @@ int tell(Teller *teller, PendingRecord *record)
 	Node *now = record->now;
 	int r = 0;
 
-	if (record->told == now)
-		return 0;
 	if (record->told && now && node_same_key(record->told, now))
 		return tell_modified(teller, now);
-	if (record->told) {
+	if (record->told)
 		r = tell_gone(teller, record->told);
-		if (r < 0 && !now)
-			return r;
-		believe(record, NULL);
-	}
+	/* Also those that came and went without a word, but not unseen. */
+	remove_older(teller, record->entry);
 	if (!now)
-		return 0;
+		return r;
+	believe(record, NULL);
 	r = tell_came(teller, now);
 	if (r < 0 || now->kind == NODE_DIR)
 		return r;
