@@ -204,18 +204,18 @@ static void close_clone(Mount *mount)
 
 static gboolean start_announcer(Mount *mount, GError **error)
 {
-	struct stat st;
+	const char *mountpoint = mount->config.mountpoint;
+	dev_t dev;
 
 	if (mount->config.privileged && !make_read_only(mount, error))
 		return FALSE;
-	mount->mount_id = mountpoint_mount_id(mount->config.mountpoint);
-	if (stat(mount->config.mountpoint, &st) < 0) {
-		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s: %s",
-			    mount->config.mountpoint, g_strerror(errno));
+	int r = mountpoint_identify(mountpoint, &mount->mount_id, &dev);
+	if (r < 0) {
+		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(-r), "%s: %s", mountpoint,
+			    g_strerror(-r));
 		return FALSE;
 	}
-	announcer_start(mount->announcer, mount->session, mount->clone_fd, mount->config.mountpoint,
-			st.st_dev);
+	announcer_start(mount->announcer, mount->session, mount->clone_fd, mountpoint, dev);
 	return TRUE;
 }
 

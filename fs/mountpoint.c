@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define FUSE_DEVICE "/dev/fuse"
@@ -78,14 +79,17 @@ char *mountpoint_check(const char *path, gboolean privileged, GError **error)
 	return owned;
 }
 
-guint64 mountpoint_mount_id(const char *path)
+int mountpoint_identify(const char *path, guint64 *ret_mount_id, dev_t *ret_dev)
 {
 	struct statx stx;
 
-	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_MNT_ID, &stx) < 0 ||
-	    !(stx.stx_mask & STATX_MNT_ID))
-		return 0;
-	return stx.stx_mnt_id;
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_MNT_ID, &stx) < 0)
+		return -errno;
+	if (!(stx.stx_mask & STATX_MNT_ID))
+		return -ENOSYS;
+	*ret_mount_id = stx.stx_mnt_id;
+	*ret_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+	return 0;
 }
 
 gboolean mountpoint_mount_exists(guint64 mount_id)

@@ -5,6 +5,7 @@
 #define MOUNTPOINT_H
 
 #include <glib.h>
+#include <sys/types.h>
 
 /* Whether the caller may clone mounts and change their flags (CAP_SYS_ADMIN where
  * PATH is), which a good read-only mount needs. */
@@ -15,8 +16,9 @@ gboolean mountpoint_is_privileged(const char *path);
  * directory, a mount point already, or not the caller's; or there is no FUSE. */
 char *mountpoint_check(const char *path, gboolean privileged, GError **error);
 
-/* The kernel's id of the mount at PATH; 0 if it cannot be told. */
-guint64 mountpoint_mount_id(const char *path);
+/* The kernel's id of the mount at PATH, and its device.  Sends no request to the
+ * filesystem.  0 or a negative errno. */
+int mountpoint_identify(const char *path, guint64 *ret_mount_id, dev_t *ret_dev);
 
 /* Whether that mount is (still) visible in this mount namespace. */
 gboolean mountpoint_mount_exists(guint64 mount_id);
