@@ -18,6 +18,7 @@
 #include <glib-unix.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ struct Mount {
 	GMainLoop *main_loop;
 	GArray *sources; /* guint: of the default main context */
 	int mountinfo_fd;
+	int ended_fd;	  /* readable once the loop has ended */
 	int clone_fd;	  /* -1: none, or no longer */
 	guint64 mount_id; /* of the visible mount */
 	gboolean gone;	  /* the visible mount */
@@ -114,12 +116,6 @@ static gboolean open_session(Mount *mount, const Fs *fs, GError **error)
 
 /* --- The session loop ----------------------------------------------------------------- */
 
-static gboolean quit_main_loop(gpointer data)
-{
-	g_main_loop_quit(((Mount *)data)->main_loop);
-	return G_SOURCE_REMOVE;
-}
-
 static int run_loop(Mount *mount)
 {
 	if (mount->config.single_thread)
@@ -143,7 +139,8 @@ static void *loop_main(void *data)
 	mount->loop_ended = TRUE;
 	g_cond_signal(&mount->changed);
 	g_mutex_unlock(&mount->lock);
-	g_main_context_invoke(NULL, quit_main_loop, mount);
+	/* Heeded also if nobody runs the main loop yet. */
+	eventfd_write(mount->ended_fd, 1);
 	return NULL;
 }
 
@@ -241,6 +238,12 @@ static gboolean on_mounts_changed(gint fd, GIOCondition condition, gpointer data
 	return G_SOURCE_CONTINUE;
 }
 
+static gboolean on_loop_ended(gint fd, GIOCondition condition, gpointer data)
+{
+	g_main_loop_quit(((Mount *)data)->main_loop);
+	return G_SOURCE_CONTINUE; /* mount_free removes it */
+}
+
 static void add_source(Mount *mount, guint id)
 {
 	g_array_append_val(mount->sources, id);
@@ -277,6 +280,8 @@ Mount *mount_new(const MountConfig *config, const Fs *fs, Announcer *announcer, 
 	mount->sources = g_array_new(FALSE, FALSE, sizeof(guint));
 	g_mutex_init(&mount->lock);
 	g_cond_init(&mount->changed);
+	mount->ended_fd = eventfd(0, EFD_CLOEXEC);
+	add_source(mount, g_unix_fd_add(mount->ended_fd, G_IO_IN, on_loop_ended, mount));
 
 	/* From here on nobody's signal may leave a mount behind. */
 	watch_signals(mount);
@@ -327,6 +332,7 @@ void mount_free(Mount *mount)
 	close_clone(mount);
 	if (mount->mountinfo_fd >= 0)
 		close(mount->mountinfo_fd);
+	close(mount->ended_fd);
 	g_array_unref(mount->sources);
 	g_main_loop_unref(mount->main_loop);
 	g_cond_clear(&mount->changed);
