@@ -26,6 +26,8 @@
 #include "announce.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 
 #include "invalidate.h"
 #include "pending.h"
@@ -126,12 +128,22 @@ static void announce(Announcer *announcer, PendingRecord *record)
 			  g_strerror(-r));
 }
 
+/* A signal would interrupt a step, and it would go untold. */
+static void block_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+}
+
 static gpointer announcer_main(gpointer data)
 {
 	Announcer *announcer = data;
 	GPtrArray *stale;
 	PendingRecord *record;
 
+	block_signals();
 	view_enter(announcer->teller.view);
 	while (next_step(announcer, &stale, &record)) {
 		if (stale) {
@@ -140,6 +152,7 @@ static gpointer announcer_main(gpointer data)
 			g_ptr_array_unref(stale);
 		} else if (record) {
 			announce(announcer, record);
+			route_yield(&announcer->teller.route);
 		}
 	}
 	route_rest(&announcer->teller.route);

@@ -153,3 +153,9 @@ void route_rest(Route *route)
 		close_fd(&route->root_fd);
 	route->root_fd = -1;
 }
+
+void route_yield(Route *route)
+{
+	if (route->clone_fd < 0)
+		route_rest(route);
+}

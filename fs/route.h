@@ -46,7 +46,11 @@ int route_open_hidden(Route *route);
 /* Whether an entry leads to the directory.  Takes the tree lock. */
 gboolean route_is_linked(Route *route, const Node *dir);
 
-/* Nothing to announce: holds nothing on the visible mount. */
+/* Nothing to announce: holds nothing. */
 void route_rest(Route *route);
+
+/* Between two announcements: holds nothing on the visible mount, so that somebody
+ * who unmounts it has a chance. */
+void route_yield(Route *route);
 
 #endif
