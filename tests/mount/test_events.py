@@ -360,6 +360,22 @@ class Order(case.MountTest):
         self.assertEqual([f"CLOSE_WRITE {name}" for name in names],
                          transcript(watcher.until_closed(names[-1])))
 
+    def test_with_a_single_thread(self):
+        """Which serves the announcer's requests as well."""
+        mount = self.mount("-s")
+        watcher = self.watcher()
+        watcher.add(mount.path, inotify.CREATE | inotify.CLOSE_WRITE | inotify.DELETE)
+        told = []
+        for value in range(20):
+            self.keys.put("f", str(value))
+            told.append(str(watcher.next()))
+            if value == 0:
+                told.append(str(watcher.next()))
+            self.assertEqual(str(value).encode(), mount.read("f"))
+        self.keys.delete("f")
+        told.append(str(watcher.next()))
+        self.assertEqual(["CREATE f", *["CLOSE_WRITE f"] * 20, "DELETE f"], told)
+
     def test_a_lease_that_ends(self):
         lease = self.keys.etcd.grant(1)
         self.keys.put("leased", "1", lease)
