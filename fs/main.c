@@ -89,10 +89,8 @@ static gboolean serve(Program *program, const Options *options, const MountConfi
 	Mount *mount = mount_new(config, &program->fs, program->announcer, error);
 	if (mount) {
 		g_message("%s is mounted on %s", config->source, config->mountpoint);
-		if (ready_fd >= 0) {
-			log_background();
+		if (ready_fd >= 0)
 			daemon_ready(ready_fd);
-		}
 		mount_wait(mount);
 	}
 	/* First what changes the tree, then what tells of it. */
@@ -129,6 +127,9 @@ static gboolean run(const Options *options, GError **error)
 		return FALSE;
 	}
 
+	/* On standard error who mounts in the background wants errors only. */
+	if (!options->foreground)
+		log_background();
 	Program program;
 	program_init(&program, options, &config);
 	gboolean ok = serve(&program, options, &config, ready_fd, error);

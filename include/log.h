@@ -17,10 +17,9 @@
 
 #include <glib.h>
 
-/* Where lines go: standard error while in the foreground, the journal or syslog
- * once in the background.  With DEBUG, all levels; else g_message and above.
- * Call log_init before the first line, log_background after standard error is
- * gone; both from the main thread. */
+/* Where lines go: standard error in the foreground, syslog in the background.  With
+ * DEBUG, all levels; else g_message and above.  Call log_init before the first
+ * line, log_background after the fork; both before there are threads. */
 void log_init(gboolean debug);
 void log_background(void);
 

@@ -165,7 +165,7 @@ class OtherWays(case.MountTest):
         names = os.listdir(point)
         if find_mount(point) is not None:
             subprocess.run(unmount_command(point), check=True)
-        self.assertEqual(0, result.returncode, result.stderr)
+        self.assertEqual((0, ""), (result.returncode, result.stderr))
         return names
 
     def test_flags_variables_and_o(self):
