@@ -20,9 +20,9 @@ awk '$3 == "fuse.etcdfs" {print $2}' /proc/mounts | xargs -r umount -l
 mount --bind "$1" /etc/fuse.conf
 as_user() { setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; }
 as_user "$2" "$3" "$4" -o allow_other,umask="$5"
+trap 'as_user fusermount3 -u "$4"' EXIT
 echo ready
-read -r _
-as_user fusermount3 -u "$4"
+read -r _ || : # the test is over, one way or another
 """
 
 
@@ -42,6 +42,7 @@ class Shared(case.MountTest):
              config, self.program(), source, self.path, umask],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.addCleanup(self.script.stdout.close)
+        self.addCleanup(self.script.stdin.close)
         self.assertEqual("ready\n", self.script.stdout.readline())
 
     def stop(self):
