@@ -40,9 +40,6 @@ struct Mount {
 
 	pthread_t loop_thread;
 	gboolean loop_started;
-	GMutex lock;   /* guards loop_ended */
-	GCond changed; /* loop_ended did */
-	gboolean loop_ended;
 };
 
 /* --- libfuse's messages ----------------------------------------------------------- */
@@ -135,10 +132,6 @@ static void *loop_main(void *data)
 
 	if (r < 0)
 		g_warning("the session ended: %s", g_strerror(-r));
-	g_mutex_lock(&mount->lock);
-	mount->loop_ended = TRUE;
-	g_cond_signal(&mount->changed);
-	g_mutex_unlock(&mount->lock);
 	/* Heeded also if nobody runs the main loop yet. */
 	eventfd_write(mount->ended_fd, 1);
 	return NULL;
@@ -162,16 +155,14 @@ static void start_loop(Mount *mount)
  * loop has ended. */
 static void stop_loop(Mount *mount)
 {
+	GPollFD ended = {.fd = mount->ended_fd, .events = G_IO_IN};
+
 	if (!mount->loop_started)
 		return;
-	g_mutex_lock(&mount->lock);
-	while (!mount->loop_ended) {
+	do {
 		fuse_session_exit(mount->session);
 		pthread_kill(mount->loop_thread, SIGUSR1);
-		g_cond_wait_until(&mount->changed, &mount->lock,
-				  g_get_monotonic_time() + 10 * G_TIME_SPAN_MILLISECOND);
-	}
-	g_mutex_unlock(&mount->lock);
+	} while (g_poll(&ended, 1, 10) != 1);
 	pthread_join(mount->loop_thread, NULL);
 }
 
@@ -266,8 +257,7 @@ static void watch_mounts(Mount *mount)
 	on_mounts_changed(mount->mountinfo_fd, G_IO_PRI, mount);
 }
 
-/* --- All together ------------------------------------------------------------------------------
- */
+/* --- All together --- */
 
 Mount *mount_new(const MountConfig *config, const Fs *fs, Announcer *announcer, GError **error)
 {
@@ -278,8 +268,6 @@ Mount *mount_new(const MountConfig *config, const Fs *fs, Announcer *announcer, 
 	mount->clone_fd = mount->mountinfo_fd = -1;
 	mount->main_loop = g_main_loop_new(NULL, FALSE);
 	mount->sources = g_array_new(FALSE, FALSE, sizeof(guint));
-	g_mutex_init(&mount->lock);
-	g_cond_init(&mount->changed);
 	mount->ended_fd = eventfd(0, EFD_CLOEXEC);
 	add_source(mount, g_unix_fd_add(mount->ended_fd, G_IO_IN, on_loop_ended, mount));
 
@@ -335,7 +323,5 @@ void mount_free(Mount *mount)
 	close(mount->ended_fd);
 	g_array_unref(mount->sources);
 	g_main_loop_unref(mount->main_loop);
-	g_cond_clear(&mount->changed);
-	g_mutex_clear(&mount->lock);
 	g_free(mount);
 }

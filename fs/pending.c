@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pending.h"
 
-/* A record is its entry first, so that a Node * in a struct can be the key. */
+/* The entry alone: a record on the stack with nothing else is a key (find). */
 static guint record_hash(gconstpointer p)
 {
 	return node_entry_hash(((const PendingRecord *)p)->entry);

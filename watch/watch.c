@@ -14,7 +14,7 @@
 /* etcd takes more than one ping in 5 s for abuse, and closes the connection. */
 #define KEEPALIVE_MIN_MS 6000
 
-G_DEFINE_QUARK(etcdfs - watch - error, watch_error)
+G_DEFINE_QUARK(watch_error, watch_error)
 
 struct Watch {
 	/* the thread's, from its start to its end */
