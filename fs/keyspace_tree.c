@@ -115,6 +115,11 @@ static KeyspaceVerdict apply_batch(Keyspace *keyspace, const KvBatch *batch)
 	return KEYSPACE_APPLIED;
 }
 
+static gboolean holds(Keyspace *keyspace, const KvEvent *event)
+{
+	return tree_holds(of(keyspace)->tree, event);
+}
+
 static void set_status(Keyspace *keyspace, const KeyspaceStatus *status)
 {
 	control_set_status(of(keyspace)->control, status);
@@ -130,6 +135,7 @@ KeyspaceTree *keyspace_tree_new(Tree *tree, InodeTable *inodes, Announcer *annou
 	    .seed_page = seed_page,
 	    .seed_end = seed_end,
 	    .apply = apply_batch,
+	    .holds = holds,
 	    .progress = progress,
 	    .status = set_status,
 	};

@@ -142,12 +142,18 @@ static void wake_up(int signum)
 	/* Interrupts the system call in which the loop waits. */
 }
 
+/* Its threads heed SIGUSR1 alone: the others are the main thread's. */
 static void start_loop(Mount *mount)
 {
 	struct sigaction action = {.sa_handler = wake_up};
+	sigset_t most, before;
 
 	sigaction(SIGUSR1, &action, NULL);
+	sigfillset(&most);
+	sigdelset(&most, SIGUSR1);
+	pthread_sigmask(SIG_SETMASK, &most, &before);
 	pthread_create(&mount->loop_thread, NULL, loop_main, mount);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	mount->loop_started = TRUE;
 }
 

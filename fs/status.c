@@ -8,6 +8,7 @@ static const char *const state_names[] = {
     [KEYSPACE_LIVE] = "live",
     [KEYSPACE_RECONNECTING] = "reconnecting",
     [KEYSPACE_RESEEDING] = "reseeding",
+    [KEYSPACE_DENIED] = "denied",
 };
 
 static const char *const reseed_reasons[] = {

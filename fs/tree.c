@@ -417,6 +417,15 @@ gboolean tree_check(Tree *tree, const KvBatch *batch)
 	return TRUE;
 }
 
+gboolean tree_holds(Tree *tree, const KvEvent *event)
+{
+	const Node *held = tree_find(tree, event->kv.key);
+
+	if (event->type == KV_DELETE)
+		return !held || held->revisions.create_revision > event->kv.mod_revision;
+	return held && held->revisions.mod_revision >= event->kv.mod_revision;
+}
+
 void tree_apply_locked(Tree *tree, const KvEvent *events, gsize n_events, gint64 revision,
 		       GArray *changes)
 {

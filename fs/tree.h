@@ -8,7 +8,7 @@
  * The tree lock is a readers/writer lock that prefers the writer.  Functions
  * that end in _locked need it, for reading at least; tree_apply_locked and
  * tree_progress_locked need it for writing.  The writer thread itself may read
- * without the lock, since nobody else changes anything: tree_check, tree_find.
+ * without the lock, since nobody else changes anything: tree_check, tree_find, tree_holds.
  * Inside the tree lock no other lock is taken but the announcer's and the inode
  * table's.
  */
@@ -66,6 +66,11 @@ Node *tree_find(Tree *tree, KvBytes key);
 /* Whether the batch continues what is held: each put has the version after the
  * one held, each delete hits a key.  FALSE: an event was lost.  Writer thread. */
 gboolean tree_check(Tree *tree, const KvBatch *batch);
+
+/* Whether EVENT, not a new one, has left its trace: a put its revision or a later
+ * one, a delete no key older than itself.  FALSE also for a put of a key that is not
+ * there: it may have been deleted since.  Writer thread. */
+gboolean tree_holds(Tree *tree, const KvEvent *event);
 
 /* Applies events in their order, then makes directories out of what needs them
  * and files out of directories that need them no longer.  The tree is then at

@@ -31,6 +31,7 @@ typedef enum {
 	KEYSPACE_LIVE,	       /* every change arrives */
 	KEYSPACE_RECONNECTING, /* etcd is away; the last tree is served */
 	KEYSPACE_RESEEDING,    /* reading again, to apply the difference */
+	KEYSPACE_DENIED,       /* etcd answers, but not to us; the last tree is served */
 } KeyspaceState;
 
 /* Why a reseed happened; each reason is counted. */
@@ -71,6 +72,9 @@ struct Keyspace {
 	void (*seed_end)(Keyspace *keyspace);
 	/* One whole revision, above every earlier one. */
 	KeyspaceVerdict (*apply)(Keyspace *keyspace, const KvBatch *batch);
+	/* Whether EVENT, of the applied revision or an older one, has left its
+	 * trace in what is held.  FALSE: it was never applied, or nobody can tell. */
+	gboolean (*holds)(Keyspace *keyspace, const KvEvent *event);
 	/* Every event up to REVISION was delivered; nothing changed. */
 	void (*progress)(Keyspace *keyspace, gint64 revision);
 	/* The state of the connection. */

@@ -8,14 +8,33 @@
 
 typedef struct Watch Watch;
 
+/* File names; what is in them is read again for each connection. */
+typedef struct {
+	gboolean enabled;	       /* else nothing below counts */
+	const char *cacert;	       /* whom to trust, PEM; NULL: whom the system trusts */
+	const char *cert;	       /* who we are, PEM, and its key: both or neither */
+	const char *key;	       /* not encrypted */
+	gboolean insecure_skip_verify; /* trust whoever answers */
+} WatchTls;
+
+/* etcd's own authentication.  A token is asked for at each connection. */
+typedef struct {
+	const char *user;	   /* NULL: none */
+	const char *password;	   /* NULL: it is in the file */
+	const char *password_file; /* read again for each token; one newline at its end is not
+				    * the password's */
+} WatchAuth;
+
 /* Plain data, copied by watch_start. */
 typedef struct {
-	const char *const *endpoints; /* HOST:PORT..., NULL-terminated, at least one */
+	const char *const *endpoints; /* HOST:PORT or unix:PATH, NULL-terminated, at least one */
 	KvBytes prefix;		      /* keys that begin with it; empty: every key */
 	guint dial_timeout_ms;	      /* for the first contact, all endpoints together */
 	guint command_timeout_ms;     /* for each unary request (a page, a probe) */
 	guint keepalive_time_ms;      /* HTTP/2 ping after so long without a byte; at least 6 s */
 	guint keepalive_timeout_ms;   /* and the connection is dead after so long */
+	WatchTls tls;
+	WatchAuth auth;
 } WatchConfig;
 
 /* Errors of watch_start; the message is one line for a person. */
@@ -24,6 +43,7 @@ GQuark watch_error_quark(void);
 typedef enum {
 	WATCH_ERROR_UNREACHABLE, /* names each endpoint and its reason */
 	WATCH_ERROR_REFUSED,	 /* etcd answered, and the answer was no */
+	WATCH_ERROR_FILE,	 /* a file of WatchTls or WatchAuth; names it */
 } WatchError;
 
 /* Seeds KEYSPACE and then keeps it current from a thread of its own.  Returns

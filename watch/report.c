@@ -46,6 +46,9 @@ static void log_state(Report *report, const KeyspaceStatus *status, gint64 revis
 	case KEYSPACE_RECONNECTING:
 		log_lost(report, status);
 		break;
+	case KEYSPACE_DENIED:
+		g_warning("etcd at %s denies access: %s", status->endpoint, status->last_error);
+		break;
 	case KEYSPACE_RESEEDING:
 		g_message("reading everything again: %s", status->last_error);
 		break;

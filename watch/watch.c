@@ -8,6 +8,8 @@
  */
 #include "watch.h"
 
+#include <signal.h>
+
 #include "driver.h"
 #include "report.h"
 
@@ -147,13 +149,26 @@ static GError *watch_wait_settled(Watch *watch)
 	return g_steal_pointer(&watch->error);
 }
 
+/* Signals are for the thread that called: ours and gRPC's, which inherit its
+ * mask, take none.  gRPC's may sleep for ever where no handler is waited for. */
+static Watch *watch_launch(const WatchConfig *config, Keyspace *keyspace)
+{
+	sigset_t all, before;
+	Watch *watch;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	watch = watch_new(config, keyspace);
+	watch->thread = g_thread_new("watch", watch_run, watch);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return watch;
+}
+
 Watch *watch_start(const WatchConfig *config, Keyspace *keyspace, GError **error)
 {
-	Watch *watch = watch_new(config, keyspace);
-	GError *fault;
+	Watch *watch = watch_launch(config, keyspace);
+	GError *fault = watch_wait_settled(watch);
 
-	watch->thread = g_thread_new("watch", watch_run, watch);
-	fault = watch_wait_settled(watch);
 	if (!fault)
 		return watch;
 	g_thread_join(watch->thread);

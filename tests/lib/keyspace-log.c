@@ -18,8 +18,10 @@
  *   failed MESSAGE              watch_start did
  *   stopped                     the last line
  *
- * With KEYSPACE_LOG_QUIET in the environment the keys of seeds and batches are
- * left out.
+ * The rest of the configuration is in the environment, as KEYSPACE_LOG_... :
+ * DIAL_MS, COMMAND_MS and KEEPALIVE_MS; TLS and INSECURE (if set at all), CACERT,
+ * CERT, KEY; USER, PASSWORD, PASSWORD_FILE; with QUIET the keys of seeds and batches
+ * are left out.
  */
 #include <locale.h>
 #include <stdio.h>
@@ -194,6 +196,15 @@ static KeyspaceVerdict log_apply(Keyspace *keyspace, const KvBatch *batch)
 	return KEYSPACE_APPLIED;
 }
 
+static gboolean log_holds(Keyspace *keyspace, const KvEvent *event)
+{
+	const Entry *held = mirror_find(((Log *)keyspace)->mirror, event->kv.key);
+
+	if (event->type == KV_DELETE)
+		return !held || held->create_revision > event->kv.mod_revision;
+	return held && held->mod_revision >= event->kv.mod_revision;
+}
+
 static void log_progress(Keyspace *keyspace, gint64 revision)
 {
 	printf("progress %" G_GINT64_FORMAT "\n", revision);
@@ -201,7 +212,8 @@ static void log_progress(Keyspace *keyspace, gint64 revision)
 
 static void log_status(Keyspace *keyspace, const KeyspaceStatus *status)
 {
-	static const char *const names[] = {"seeding", "live", "reconnecting", "reseeding"};
+	static const char *const names[] = {"seeding", "live", "reconnecting", "reseeding",
+					    "denied"};
 
 	printf("state %s %s %" G_GUINT64_FORMAT, names[status->state],
 	       status->endpoint ? status->endpoint : "-", status->reconnects);
@@ -228,7 +240,8 @@ static guint env_ms(const char *name, guint otherwise)
 int main(int argc, char **argv)
 {
 	Log log = {
-	    .keyspace = {log_begin, log_page, log_end, log_apply, log_progress, log_status},
+	    .keyspace = {log_begin, log_page, log_end, log_apply, log_holds, log_progress,
+			 log_status},
 	    .mirror = mirror_new(),
 	    .quiet = g_getenv("KEYSPACE_LOG_QUIET") != NULL,
 	};
@@ -238,9 +251,23 @@ int main(int argc, char **argv)
 	    .endpoints = (const char *const *)endpoints,
 	    .prefix = {(const guint8 *)prefix, strlen(prefix)},
 	    .dial_timeout_ms = env_ms("KEYSPACE_LOG_DIAL_MS", 2000),
-	    .command_timeout_ms = 5000,
+	    .command_timeout_ms = env_ms("KEYSPACE_LOG_COMMAND_MS", 5000),
 	    .keepalive_time_ms = env_ms("KEYSPACE_LOG_KEEPALIVE_MS", 10000),
 	    .keepalive_timeout_ms = env_ms("KEYSPACE_LOG_KEEPALIVE_MS", 10000),
+	    .tls =
+		{
+		    .enabled = g_getenv("KEYSPACE_LOG_TLS") != NULL,
+		    .cacert = g_getenv("KEYSPACE_LOG_CACERT"),
+		    .cert = g_getenv("KEYSPACE_LOG_CERT"),
+		    .key = g_getenv("KEYSPACE_LOG_KEY"),
+		    .insecure_skip_verify = g_getenv("KEYSPACE_LOG_INSECURE") != NULL,
+		},
+	    .auth =
+		{
+		    .user = g_getenv("KEYSPACE_LOG_USER"),
+		    .password = g_getenv("KEYSPACE_LOG_PASSWORD"),
+		    .password_file = g_getenv("KEYSPACE_LOG_PASSWORD_FILE"),
+		},
 	};
 	g_autoptr(GError) error = NULL;
 	Watch *watch;

@@ -3,182 +3,14 @@
 """The watch against a real etcd: what its listener is told, call by call."""
 
 import os
-import re
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
-import threading
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-import tap  # noqa: E402
+import watch_case  # noqa: E402
 from etcd import Etcd, free_port, put_op, delete_op  # noqa: E402
-from proxy import Proxy  # noqa: E402
-from wait import LIMIT, Deadline, times  # noqa: E402
-
-PREFIX = b"/w/"
-REASONS = ("compacted", "canceled", "history", "event_lost", "behind")
-
-
-def unescape(text):
-    return re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), text)
-
-
-class Log:
-    """A keyspace-log, and the state of etcd as its lines alone tell it."""
-
-    def __init__(self, endpoints, prefix=PREFIX, **env):
-        self.keys = {}
-        self.revision = 0
-        self.batches = []  # (revision, [(key, value or None)...])
-        self.seeds = []  # (revision, keys, changed)
-        self.progress = 0
-        self.state = self.reconnects = self.failed = None
-        self.reseeds = dict.fromkeys(REASONS, 0)
-        self.lost = 0
-        self.faults = []
-        self._diff = {}
-        self._told = threading.Condition()
-        self._process = subprocess.Popen(
-            [os.environ["KEYSPACE_LOG"], endpoints, os.fsdecode(prefix)],
-            env={**os.environ, **env}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE)
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def until(self, condition, what):
-        """Waits until CONDITION(self), asked after each line."""
-        deadline = Deadline(what)
-        with self._told:
-            while not condition(self):
-                self._told.wait(deadline.left())
-        return self
-
-    def until_seeded(self):
-        return self.until(lambda log: log.seeds and log.state == "live", "live")
-
-    def until_reseeded(self):
-        return self.until(lambda log: len(log.seeds) == 2 and log.state == "live", "the reseed")
-
-    def until_at(self, revision):
-        return self.until(lambda log: log.revision >= revision, f"revision {revision}")
-
-    def signal(self, number):
-        self._process.send_signal(number)
-
-    def stop(self):
-        """Ends the program; returns its status and what it said on stderr."""
-        if not self._process.stdin.closed:
-            self._process.stdin.close()
-            self._errors = self._process.stderr.read().decode()
-            self._process.stderr.close()
-        return self._process.wait(timeout=LIMIT), self._errors
-
-    def _read(self):
-        for line in self._process.stdout:
-            with self._told:
-                self._take(line.rstrip(b"\n").split(b" "))
-                self._told.notify_all()
-        self._process.stdout.close()
-
-    def _take(self, words):
-        getattr(self, "_on_" + words[0].decode())(*map(unescape, words[1:]))
-
-    def _on_begin(self, revision):
-        self._diff = {}
-
-    def _on_diff(self, key, value=None):
-        self._diff[key] = value
-
-    def _on_end(self, revision, keys, changed):
-        for key, value in self._diff.items():
-            self._set(key, value)
-        self.revision = int(revision)
-        self.seeds.append((int(revision), int(keys), int(changed)))
-
-    def _on_batch(self, revision, events):
-        if int(revision) <= self.revision:
-            self.faults.append(f"batch {revision} after {self.revision}")
-        self.batches.append((int(revision), []))
-        self._left = int(events)
-
-    def _on_put(self, key, value=b""):
-        self._set(key, value)
-        self._on_event(key, value)
-
-    def _on_delete(self, key):
-        self._set(key, None)
-        self._on_event(key, None)
-
-    def _on_event(self, key, value):
-        revision, events = self.batches[-1]
-        events.append((key, value))
-        if len(events) == self._left:
-            self.revision = revision
-
-    def _set(self, key, value):
-        if value is None:
-            self.keys.pop(key, None)
-        else:
-            self.keys[key] = value
-
-    def _on_lost(self, revision):
-        self.lost += 1
-
-    def _on_progress(self, revision):
-        if int(revision) <= self.revision:
-            self.faults.append(f"progress {revision} after {self.revision}")
-        self.progress = self.revision = int(revision)
-
-    def _on_state(self, name, endpoint, reconnects, *rest):
-        self.state, self.reconnects = name.decode(), int(reconnects)
-        self.reseeds = dict(zip(REASONS, map(int, rest)))
-        self.error = b" ".join(rest[len(REASONS):]).decode()
-
-    def _on_failed(self, *words):
-        self.failed = b" ".join(words).decode()
-
-    def _on_stopped(self):
-        pass
-
-
-class WatchTest(unittest.TestCase):
-    def setUp(self):
-        self.directory = tempfile.mkdtemp(prefix="etcdfs-watch-")
-        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
-
-    def start_etcd(self, *args):
-        self.etcd = Etcd(self.directory, *args).start()
-        self.addCleanup(self.etcd.stop)
-        return self.etcd
-
-    def start_proxy(self):
-        proxy = Proxy(free_port(), self.etcd.port)
-        self.addCleanup(proxy.close)
-        return proxy
-
-    def start_log(self, endpoints=None, **options):
-        log = Log(endpoints or self.etcd.endpoint, **options)
-        self.addCleanup(self.finish, log)
-        return log
-
-    def finish(self, log):
-        """A report of a sanitizer ends the program with a status of its own."""
-        status, errors = log.stop()
-        self.assertEqual(status, 1 if log.failed else 0, errors)
-
-    def put(self, name, value):
-        return self.etcd.put(PREFIX + name.encode(), value)
-
-    def assert_current(self, log):
-        """LOG holds what etcd does, and got there without a fault."""
-        log.until_at(self.put("last", "last"))
-        self.assertEqual(log.keys, {key: kv.value for key, kv in self.etcd.range(PREFIX).items()})
-        self.assertEqual(log.faults, [])
-
-    def assert_reseeds(self, log, **expected):
-        self.assertEqual(log.reseeds, {**dict.fromkeys(REASONS, 0), **expected}, log.error)
+from wait import times  # noqa: E402
+from watch_case import PREFIX, WatchTest  # noqa: E402
 
 
 class Seed(WatchTest):
@@ -512,7 +344,4 @@ class Stop(WatchTest):
 
 
 if __name__ == "__main__":
-    if not shutil.which("etcd"):
-        print("1..0 # SKIP no etcd")
-        sys.exit(0)
-    sys.exit(tap.run(sys.argv[1:]))
+    watch_case.main()
