@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "driver.h"
 
-#define METHOD_RANGE "/etcdserverpb.KV/Range"
+static const struct {
+	const char *method;
+	RpcLane lane;
+} asks[] = {
+    [ASK_PAGE] = {"/etcdserverpb.KV/Range", RPC_BULK},
+    [ASK_PROBE] = {"/etcdserverpb.KV/Txn", RPC_WATCH},
+    [ASK_ANCHOR] = {"/etcdserverpb.KV/Range", RPC_WATCH},
+    [ASK_VERSION] = {"/etcdserverpb.Maintenance/Status", RPC_WATCH},
+};
+
+#define METHOD_AUTHENTICATE "/etcdserverpb.Auth/Authenticate"
 #define METHOD_WATCH "/etcdserverpb.Watch/Watch"
 
-static const RpcEvents request_events, stream_events;
+static const RpcEvents token_events, request_events, stream_events;
 
 static void driver_feed(Driver *driver, ResumeInput input);
 
@@ -14,24 +24,42 @@ void driver_init(Driver *driver, const WatchConfig *config, Rpc *rpc, Keyspace *
 	    .keyspace = keyspace,
 	    .rpc = rpc,
 	    .endpoints = endpoint_list_new(config->endpoints),
+	    .credentials = credentials_new(&config->tls),
+	    .dial_timeout_ms = config->dial_timeout_ms,
 	    .command_timeout_ms = config->command_timeout_ms,
 	    .actions = g_array_new(FALSE, FALSE, sizeof(ResumeAction)),
 	    .timer_us = G_MAXINT64,
 	};
+	auth_init(&driver->auth, &config->auth);
 	key_range_init(&driver->range, config->prefix);
 	seed_init(&driver->seed, &driver->range);
-	resume_init(&driver->resume, g_random_int());
+	resume_init(&driver->resume, endpoint_list_size(driver->endpoints), g_random_int());
+}
+
+static void drop_messages(Driver *driver)
+{
+	g_clear_pointer(&driver->message, g_bytes_unref);
+	g_clear_pointer(&driver->opening, g_bytes_unref);
 }
 
 void driver_clear(Driver *driver)
 {
+	drop_messages(driver);
 	resume_clear(&driver->resume);
 	seed_clear(&driver->seed);
 	key_range_clear(&driver->range);
+	auth_clear(&driver->auth);
 	arena_clear(&driver->answer);
 	g_clear_pointer(&driver->actions, g_array_unref);
 	g_clear_pointer(&driver->endpoints, endpoint_list_free);
+	g_clear_pointer(&driver->credentials, credentials_free);
 	g_clear_pointer(&driver->refused, g_free);
+	g_clear_pointer(&driver->stale_files, g_free);
+}
+
+gboolean driver_load_files(Driver *driver, GError **error)
+{
+	return credentials_load(driver->credentials, error) && auth_load(&driver->auth, error);
 }
 
 void driver_start(Driver *driver)
@@ -49,60 +77,152 @@ void driver_check_timer(Driver *driver)
 
 /* ---- actions: to etcd ---- */
 
+/* Files that are just being replaced may not fit together. */
+static void reload_files(Driver *driver)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (driver_load_files(driver, &error)) {
+		g_clear_pointer(&driver->stale_files, g_free);
+		return;
+	}
+	if (g_strcmp0(driver->stale_files, error->message) == 0)
+		return;
+	g_warning("%s; what was read before stays in use", error->message);
+	g_free(driver->stale_files);
+	driver->stale_files = g_strdup(error->message);
+}
+
+/* Until the first contact the dial timeout is for all endpoints together. */
+static guint connect_timeout_ms(const Driver *driver)
+{
+	guint shares = driver->seeded ? 1 : endpoint_list_size(driver->endpoints);
+
+	return MAX(driver->dial_timeout_ms / shares, 1);
+}
+
 static void do_connect(Driver *driver)
 {
-	rpc_connect(driver->rpc, endpoint_list_next(driver->endpoints));
+	RpcPeer peer = {
+	    .target = endpoint_list_next(driver->endpoints, g_get_monotonic_time()),
+	    .connect_timeout_ms = connect_timeout_ms(driver),
+	};
+
+	reload_files(driver);
+	peer.tls = credentials_material(driver->credentials);
+	auth_forget(&driver->auth);
+	rpc_connect(driver->rpc, &peer);
+}
+
+static void do_blame(Driver *driver)
+{
+	endpoint_list_blame(driver->endpoints, driver->resume.last_error, g_get_monotonic_time());
 }
 
 static void do_close(Driver *driver)
 {
 	rpc_call_close(g_steal_pointer(&driver->request));
 	rpc_call_close(g_steal_pointer(&driver->stream));
+	drop_messages(driver);
 }
 
-static void do_request(Driver *driver, GBytes *message, gboolean probe)
+static void send_request(Driver *driver)
 {
-	driver->probe = probe;
+	RpcRequest request = {
+	    .lane = asks[driver->ask].lane,
+	    .method = asks[driver->ask].method,
+	    .message = driver->message,
+	    .token = driver->auth.token,
+	    .timeout_ms = driver->command_timeout_ms,
+	};
+
 	driver->answered = FALSE;
 	driver->requested_us = g_get_monotonic_time();
-	driver->request = rpc_unary(driver->rpc, METHOD_RANGE, message, driver->command_timeout_ms,
-				    &request_events, driver);
+	driver->request = rpc_unary(driver->rpc, &request, &request_events, driver);
+}
+
+static void send_opening(Driver *driver)
+{
+	RpcRequest request = {
+	    .lane = RPC_WATCH,
+	    .method = METHOD_WATCH,
+	    .message = driver->opening,
+	    .token = driver->auth.token,
+	};
+
+	driver->stream = rpc_stream(driver->rpc, &request, &stream_events, driver);
+	g_clear_pointer(&driver->opening, g_bytes_unref);
+}
+
+/* What waits for a token goes out, or first the request for one. */
+static void send_out(Driver *driver)
+{
+	g_autoptr(GBytes) message = NULL;
+	RpcRequest request = {
+	    .lane = RPC_WATCH,
+	    .method = METHOD_AUTHENTICATE,
+	    .timeout_ms = driver->command_timeout_ms,
+	};
+
+	if (!auth_is_due(&driver->auth)) {
+		if (driver->opening)
+			send_opening(driver);
+		else
+			send_request(driver);
+		return;
+	}
+	request.message = message = auth_request(&driver->auth);
+	driver->answered = FALSE;
+	driver->request = rpc_unary(driver->rpc, &request, &token_events, driver);
+}
+
+static void do_ask(Driver *driver, AskKind ask, GBytes *message)
+{
+	driver->ask = ask;
+	g_clear_pointer(&driver->message, g_bytes_unref);
+	driver->message = message;
+	send_out(driver);
 }
 
 static void do_read_page(Driver *driver, gboolean first)
 {
-	g_autoptr(GBytes) message = NULL;
-
 	if (first)
 		seed_restart(&driver->seed);
-	message = seed_request(&driver->seed);
-	do_request(driver, message, FALSE);
+	do_ask(driver, ASK_PAGE, seed_request(&driver->seed));
 }
 
-/* Without an anchor one key of the range is asked for, there or not: it costs
- * etcd next to nothing, and the header is what matters. */
+/* Without an anchor the range's first key is asked for, there or not: the header
+ * is what matters. */
 static void do_probe(Driver *driver, const ResumeAction *action)
 {
-	gboolean anchored = action->anchor.revision != 0;
-	g_autoptr(GBytes) message = wire_range_encode(&(WireRange){
-	    .key = anchored ? action->anchor.key : key_range_bytes(driver->range.key),
-	    .revision = action->anchor.revision,
-	    .keys_only = !anchored,
-	});
-
-	do_request(driver, message, TRUE);
+	if (action->anchor.revision == 0)
+		do_ask(driver, ASK_PROBE,
+		       wire_probe_encode(key_range_bytes(driver->range.key),
+					 key_range_bytes(driver->range.end)));
+	else
+		do_ask(driver, ASK_ANCHOR,
+		       wire_range_encode(&(WireRange){
+			   .key = action->anchor.key,
+			   .revision = action->anchor.revision,
+		       }));
 }
 
 static void do_open(Driver *driver, gint64 revision)
 {
-	g_autoptr(GBytes) message = wire_watch_encode(&(WireWatch){
+	driver->opening = wire_watch_encode(&(WireWatch){
 	    .key = key_range_bytes(driver->range.key),
 	    .range_end = key_range_bytes(driver->range.end),
 	    .start_revision = revision,
 	    .watch_id = RESUME_WATCH_ID,
 	});
+	send_out(driver);
+}
 
-	driver->stream = rpc_stream(driver->rpc, METHOD_WATCH, message, &stream_events, driver);
+static void do_ask_progress(Driver *driver)
+{
+	g_autoptr(GBytes) message = wire_progress_encode();
+
+	rpc_call_send(driver->stream, message);
 }
 
 /* ---- actions: to the listener ---- */
@@ -116,6 +236,7 @@ static void do_seed_end(Driver *driver)
 {
 	driver->keyspace->seed_end(driver->keyspace);
 	driver->seeded = TRUE;
+	rpc_hang_up(driver->rpc, RPC_BULK);
 }
 
 static gboolean do_deliver(Driver *driver, const KvBatch *batch)
@@ -123,10 +244,21 @@ static gboolean do_deliver(Driver *driver, const KvBatch *batch)
 	return driver->keyspace->apply(driver->keyspace, batch) == KEYSPACE_APPLIED;
 }
 
-/* FALSE when the listener refused a batch. */
+static gboolean do_verify(Driver *driver, const KvBatch *batch)
+{
+	for (gsize i = 0; i < batch->n_events; i++)
+		if (!driver->keyspace->holds(driver->keyspace, &batch->events[i]))
+			return FALSE;
+	return TRUE;
+}
+
+/* FALSE when the listener refused a batch, or lacks it. */
 static gboolean driver_act(Driver *driver, const ResumeAction *action)
 {
 	switch (action->type) {
+	case RESUME_BLAME:
+		do_blame(driver);
+		break;
 	case RESUME_CONNECT:
 		do_connect(driver);
 		break;
@@ -145,6 +277,12 @@ static gboolean driver_act(Driver *driver, const ResumeAction *action)
 	case RESUME_RECEIVE:
 		rpc_call_receive(driver->stream);
 		break;
+	case RESUME_ASK_VERSION:
+		do_ask(driver, ASK_VERSION, wire_status_encode());
+		break;
+	case RESUME_ASK_PROGRESS:
+		do_ask_progress(driver);
+		break;
 	case RESUME_SEED_BEGIN:
 		driver->keyspace->seed_begin(driver->keyspace, action->revision);
 		break;
@@ -156,6 +294,8 @@ static gboolean driver_act(Driver *driver, const ResumeAction *action)
 		break;
 	case RESUME_DELIVER:
 		return do_deliver(driver, &action->batch);
+	case RESUME_VERIFY:
+		return do_verify(driver, &action->batch);
 	case RESUME_PROGRESS:
 		driver->keyspace->progress(driver->keyspace, action->revision);
 		break;
@@ -190,7 +330,64 @@ static void driver_feed(Driver *driver, ResumeInput input)
 	driver_act_all(driver);
 }
 
+/* ---- completions: the token ---- */
+
+static void feed_failure(Driver *driver, ResumeInputType type, EtcdFailure failure,
+			 const char *reason)
+{
+	if (failure == ETCD_REFUSED && !driver->seeded && !driver->refused)
+		driver->refused = g_strdup(reason);
+	driver_feed(driver, (ResumeInput){type, .failure = {failure, reason}});
+}
+
+/* What waited for a token does not go out. */
+static void feed_unsent(Driver *driver, EtcdFailure failure, const char *reason)
+{
+	feed_failure(driver, driver->opening ? RESUME_ENDED : RESUME_FAILED, failure, reason);
+}
+
+static void token_message(gpointer data, const guint8 *bytes, gsize len)
+{
+	Driver *driver = data;
+	g_auto(Arena) arena = {0};
+	const char *token;
+
+	arena_init(&arena, 2 * len);
+	driver->answered = wire_token_decode(&arena, bytes, len, &token);
+	if (driver->answered)
+		auth_take(&driver->auth, token);
+}
+
+static void token_ended(gpointer data, const RpcEnd *end)
+{
+	Driver *driver = data;
+
+	driver->request = NULL;
+	if (end->ok && driver->answered)
+		send_out(driver);
+	else if (end->ok)
+		feed_unsent(driver, ETCD_AWAY, "the answer is not etcd's");
+	else if (auth_refused(&driver->auth, end->reason))
+		send_out(driver);
+	else
+		feed_unsent(driver, end->failure, end->reason);
+}
+
+static const RpcEvents token_events = {token_message, token_ended};
+
 /* ---- completions: the request ---- */
+
+static gboolean decode_answer(Driver *driver, const guint8 *bytes, gsize len)
+{
+	switch (driver->ask) {
+	case ASK_PROBE:
+		return wire_probe_decode(&driver->answer, bytes, len, &driver->page);
+	case ASK_VERSION:
+		return wire_version_decode(&driver->answer, bytes, len, &driver->version);
+	default:
+		return wire_range_decode(&driver->answer, bytes, len, &driver->page);
+	}
+}
 
 static void request_message(gpointer data, const guint8 *bytes, gsize len)
 {
@@ -198,26 +395,26 @@ static void request_message(gpointer data, const guint8 *bytes, gsize len)
 
 	arena_clear(&driver->answer);
 	arena_init(&driver->answer, 2 * len);
-	driver->answered = wire_range_decode(&driver->answer, bytes, len, &driver->page);
+	driver->answered = decode_answer(driver, bytes, len);
 	if (driver->answered)
 		driver->contact_us = g_get_monotonic_time();
 }
 
-static void feed_failure(Driver *driver, ResumeInputType type, EtcdFailure failure,
-			 const char *reason)
-{
-	endpoint_list_blame(driver->endpoints, reason);
-	if (failure == ETCD_REFUSED && !driver->seeded && !driver->refused)
-		driver->refused = g_strdup(reason);
-	driver_feed(driver, (ResumeInput){type, .failure = {failure, reason}});
-}
-
 /* A connection that breaks under a page may also have broken because of it. */
-static void feed_request_failure(Driver *driver, const RpcEnd *end)
+static void feed_request_failure(Driver *driver, EtcdFailure failure, const char *reason)
 {
-	if (!driver->probe && end->failure == ETCD_AWAY)
+	if (failure == ETCD_REFUSED && auth_retry(&driver->auth)) {
+		send_out(driver);
+		return;
+	}
+	if (driver->ask == ASK_VERSION) {
+		/* etcd tells it to some, and the watch does without */
+		driver_feed(driver, (ResumeInput){RESUME_VERSION, .version = NULL});
+		return;
+	}
+	if (driver->ask == ASK_PAGE && failure == ETCD_AWAY)
 		seed_too_large(&driver->seed);
-	feed_failure(driver, RESUME_FAILED, end->failure, end->reason);
+	feed_failure(driver, RESUME_FAILED, failure, reason);
 }
 
 static const KeyValue *newest_of(const EtcdRange *page)
@@ -261,19 +458,32 @@ static void feed_probe(Driver *driver)
 			    });
 }
 
+static void feed_answer(Driver *driver)
+{
+	auth_granted(&driver->auth);
+	switch (driver->ask) {
+	case ASK_PAGE:
+		feed_page(driver);
+		break;
+	case ASK_VERSION:
+		driver_feed(driver, (ResumeInput){RESUME_VERSION, .version = driver->version});
+		break;
+	default:
+		feed_probe(driver);
+	}
+}
+
 static void request_ended(gpointer data, const RpcEnd *end)
 {
 	Driver *driver = data;
 
 	driver->request = NULL;
 	if (!end->ok)
-		feed_request_failure(driver, end);
+		feed_request_failure(driver, end->failure, end->reason);
 	else if (!driver->answered)
-		feed_failure(driver, RESUME_FAILED, ETCD_AWAY, "the answer is not etcd's");
-	else if (driver->probe)
-		feed_probe(driver);
+		feed_request_failure(driver, ETCD_AWAY, "the answer is not etcd's");
 	else
-		feed_page(driver);
+		feed_answer(driver);
 	/* a page may be large, and the next is a while away */
 	arena_clear(&driver->answer);
 }

@@ -7,17 +7,29 @@
 #ifndef DRIVER_H
 #define DRIVER_H
 
+#include "auth.h"
 #include "endpoint.h"
 #include "resume.h"
 #include "rpc.h"
 #include "seed.h"
 #include "watch.h"
 
+/* What the one request under way asks for. */
+typedef enum {
+	ASK_PAGE,
+	ASK_PROBE,  /* where etcd stands, and whether we may read the range */
+	ASK_ANCHOR, /* what a key was at a revision */
+	ASK_VERSION,
+} AskKind;
+
 typedef struct {
 	Keyspace *keyspace; /* borrowed */
 	Rpc *rpc;	    /* borrowed */
 	EndpointList *endpoints;
+	Credentials *credentials;
+	Auth auth;
 	KeyRange range;
+	guint dial_timeout_ms;
 	guint command_timeout_ms;
 
 	Resume resume;
@@ -25,21 +37,29 @@ typedef struct {
 	gint64 timer_us; /* G_MAXINT64: not armed */
 
 	Seed seed;
-	RpcCall *request;    /* page or probe under way; NULL: none */
-	gboolean probe;	     /* it is a probe */
-	gboolean answered;   /* it has an answer, in `page` */
+	AskKind ask;
+	GBytes *message;     /* of the request, to be sent again if need be */
+	RpcCall *request;    /* or for the token that it needs; NULL: none */
+	gboolean answered;   /* it has an answer, in `page` or `version` */
 	gint64 requested_us; /* when it went out */
-	EtcdRange page;	     /* valid during request_ended; so `answer` */
+	EtcdRange page;	     /* valid during request_ended; so the next two */
+	const char *version;
 	Arena answer;
+	GBytes *opening; /* of a stream that waits for its token; NULL: none */
 	RpcCall *stream; /* NULL: none */
 
 	gint64 contact_us; /* when etcd last answered a request; 0: never */
 	gboolean seeded;   /* the first seed is complete */
 	char *refused;	   /* before that: what etcd said when it refused */
+	char *stale_files; /* why the files were not read again; NULL: they were */
 } Driver;
 
 /* CONFIG is copied where it is needed later. */
 void driver_init(Driver *driver, const WatchConfig *config, Rpc *rpc, Keyspace *keyspace);
+
+/* Reads the certificates and the password again, where they are in files.  FALSE
+ * and ERROR: what was read before stays. */
+gboolean driver_load_files(Driver *driver, GError **error);
 void driver_clear(Driver *driver);
 
 void driver_start(Driver *driver);

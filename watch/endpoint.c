@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "endpoint.h"
 
+#define ASIDE_MIN_US G_TIME_SPAN_SECOND
+#define ASIDE_MAX_US G_TIME_SPAN_MINUTE
+/* In use for so long it was well, and what happens then is another matter. */
+#define WELL_US (10 * G_TIME_SPAN_SECOND)
+
 typedef struct {
 	char *name;
-	char *reason; /* NULL: has not failed yet */
+	char *reason;	 /* NULL: has not failed yet */
+	gint64 aside_us; /* for how long it was set aside last */
+	gint64 until_us;
 } Endpoint;
 
 struct EndpointList {
@@ -11,6 +18,7 @@ struct EndpointList {
 	guint n;
 	guint next;
 	Endpoint *current;
+	gint64 current_since_us;
 };
 
 EndpointList *endpoint_list_new(const char *const *names)
@@ -47,17 +55,37 @@ const char *endpoint_list_current(const EndpointList *list)
 	return list->current ? list->current->name : NULL;
 }
 
-const char *endpoint_list_next(EndpointList *list)
+static Endpoint *endpoint_choose(const EndpointList *list, gint64 now_us)
 {
-	list->current = &list->endpoints[list->next];
-	list->next = (list->next + 1) % list->n;
+	Endpoint *best = &list->endpoints[list->next];
+
+	for (guint i = 0; i < list->n && best->until_us > now_us; i++) {
+		Endpoint *endpoint = &list->endpoints[(list->next + i) % list->n];
+
+		if (endpoint->until_us < best->until_us)
+			best = endpoint;
+	}
+	return best;
+}
+
+const char *endpoint_list_next(EndpointList *list, gint64 now_us)
+{
+	list->current = endpoint_choose(list, now_us);
+	list->current_since_us = now_us;
+	list->next = (list->current - list->endpoints + 1) % list->n;
 	return list->current->name;
 }
 
-void endpoint_list_blame(EndpointList *list, const char *reason)
+void endpoint_list_blame(EndpointList *list, const char *reason, gint64 now_us)
 {
-	g_free(list->current->reason);
-	list->current->reason = g_strdup(reason);
+	Endpoint *endpoint = list->current;
+
+	if (now_us - list->current_since_us >= WELL_US)
+		endpoint->aside_us = 0;
+	endpoint->aside_us = CLAMP(endpoint->aside_us * 2, ASIDE_MIN_US, ASIDE_MAX_US);
+	endpoint->until_us = now_us + endpoint->aside_us;
+	g_free(endpoint->reason);
+	endpoint->reason = g_strdup(reason);
 }
 
 char *endpoint_list_reasons(const EndpointList *list)

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* endpoint.h - which endpoint next, and what each one last said.
+ *
+ * In the order given, round and round.  One that failed is set aside for a while,
+ * longer each time, so that a dead or silent one does not cost a connect timeout
+ * at each turn; when all are set aside, the one whose time ends first is next.
  */
 #ifndef ENDPOINT_H
 #define ENDPOINT_H
@@ -18,11 +22,11 @@ guint endpoint_list_size(const EndpointList *list);
 /* The one in use; NULL before the first endpoint_list_next. */
 const char *endpoint_list_current(const EndpointList *list);
 
-/* Moves on, round and round, in the order given. */
-const char *endpoint_list_next(EndpointList *list);
+/* Moves on.  NOW_US: monotonic, as below. */
+const char *endpoint_list_next(EndpointList *list, gint64 now_us);
 
-/* Remembers why the one in use failed. */
-void endpoint_list_blame(EndpointList *list, const char *reason);
+/* Remembers why the one in use failed, and sets it aside. */
+void endpoint_list_blame(EndpointList *list, const char *reason, gint64 now_us);
 
 /* "a:1: connection refused; b:1: no answer", each endpoint once. */
 char *endpoint_list_reasons(const EndpointList *list);

@@ -3,12 +3,14 @@
 
 #include <string.h>
 
-/* gRPC core 1.51 wraps what happened in layers of its own prose; the part on
- * the left betrays it.  The first that fits counts. */
-static const struct {
+typedef struct {
 	const char *part;
 	const char *reason;
-} known[] = {
+} Known;
+
+/* gRPC core 1.51 wraps what happened in layers of its own prose; the part on
+ * the left betrays it.  The first that fits counts. */
+static const Known known[] = {
     {"Connection refused", "connection refused"},
     {"Connection reset", "connection reset"},
     {"No route to host", "no route to host"},
@@ -24,10 +26,36 @@ static const struct {
     {"Failed parsing HTTP/2", "not etcd, or not without TLS"},
     {"Received http2 header with status", "not etcd"},
     {"Socket closed", "connection closed"},
+    {"http1.x server", "not etcd: it speaks HTTP/1"},
+    /* libssl's text leaves open which, and the date is judged by our clock */
+    {"certificate verify failed",
+     "the server's certificate is not trusted: not from --cacert's CA, or not valid today"},
+    {"is not in peer certificate", "the server's certificate does not name this host"},
+    {"missing selected ALPN", "not etcd: it has no HTTP/2 over TLS"},
+    {"no application protocol", "not etcd: it has no HTTP/2 over TLS"},
+    {"wrong version number", "the server does not speak TLS"},
+    {"alert certificate expired", "the server refuses --cert: expired"},
+    {"alert unknown ca", "the server refuses --cert: not from a CA that it trusts"},
+    {"alert bad certificate", "the server refuses --cert, or misses it"},
+    {"Handshake read failed", "the TLS handshake timed out"},
+    /* gRPC could not even begin, although the files fit together */
+    {"empty address list", "libssl refuses --cert: is its key too short?"},
 };
+
+/* These mean more before a byte of etcd's has come.  Under TLS 1.3 a client hears
+ * only after its own part of the handshake what the server thinks of its
+ * certificate, and gRPC keeps the alert to itself. */
+static const Known known_connecting[] = {
+    {"Endpoint read failed",
+     "the server refuses --cert, or misses it: none given, expired, or not from a CA it trusts"},
+    {"Connection reset", "connection reset at once: TLS at one end only, or --cert refused?"},
+    {"Socket closed", "connection closed at once: TLS at one end only?"},
+};
+static const char connecting[] = "failed to connect to all addresses";
 
 /* Before the last cause of several, when none of those fits. */
 static const char last_error[] = "last error: ";
+static const char tls_error[] = "SSL routines::";
 
 static const char *const refusals[] = {
     "permission denied",
@@ -46,15 +74,34 @@ static char *one_line(const char *text, gsize len)
 	return g_strstrip(line);
 }
 
+static const char *find_known(const char *line, const Known *table, gsize n)
+{
+	for (gsize i = 0; i < n; i++)
+		if (strstr(line, table[i].part))
+			return table[i].reason;
+	return NULL;
+}
+
+static const char *find_reason(const char *line)
+{
+	const char *reason = NULL;
+
+	if (strstr(line, connecting))
+		reason = find_known(line, known_connecting, G_N_ELEMENTS(known_connecting));
+	return reason ? reason : find_known(line, known, G_N_ELEMENTS(known));
+}
+
 char *reason_from_text(const char *text, gsize len)
 {
 	g_autofree char *line = one_line(text, len);
-	const char *cause = strstr(line, last_error);
+	const char *reason = find_reason(line), *part;
 
-	for (gsize i = 0; i < G_N_ELEMENTS(known); i++)
-		if (strstr(line, known[i].part))
-			return g_strdup(known[i].reason);
-	return g_strdup(cause ? cause + strlen(last_error) : line);
+	if (reason)
+		return g_strdup(reason);
+	if ((part = strstr(line, tls_error)))
+		return g_strconcat("TLS handshake failed: ", part + strlen(tls_error), NULL);
+	part = strstr(line, last_error);
+	return g_strdup(part ? part + strlen(last_error) : line);
 }
 
 gboolean reason_is_refusal(const char *text)

@@ -13,7 +13,8 @@
  * byte, `applied` is right, and the next watch begins after it.
  *
  * Twice.  Old servers send old events again.  What is at or below `applied` is
- * counted and dropped: it is in the listener's state already.
+ * counted and dropped, if it has left its trace in the listener's state.  If not,
+ * somebody promised more than had been sent: read again.
  *
  * Gaps.  etcd says so when the revision after `applied` is compacted: then
  * nobody can tell what happened in between, and the range is read again.  The
@@ -29,7 +30,8 @@
  * cluster, or a lower term, and the range is read again.  If it went back and
  * has since been written past our revision, none of these shows; then the last
  * put applied is asked for, at its own revision, and must still be there with its
- * value; and what was deleted after it must be absent.
+ * value; and what was deleted after it must be absent.  One answer does not settle
+ * it (doubt.h).
  *
  * The reading again gives the listener the difference only.  While it reads,
  * no stream is open; the watch starts one revision after the one all pages were
@@ -41,8 +43,9 @@
 
 #include "reason.h"
 
-#define BACKOFF_MIN_US (50 * G_TIME_SPAN_MILLISECOND)
 #define BACKOFF_MAX_US (5 * G_TIME_SPAN_SECOND)
+/* Where a person has to act first; each attempt costs etcd a hashed password. */
+#define DENIED_MAX_US (30 * G_TIME_SPAN_SECOND)
 /* A watch that lived so long ends a series of failures; a connection that was
  * made does not, since it may fail again at once, for ever. */
 #define LIVED_US (10 * G_TIME_SPAN_SECOND)
@@ -54,11 +57,15 @@
  * here on, reading again is quicker for us and kinder to it. */
 #define BEHIND_MAX 100000
 
-void resume_init(Resume *resume, guint32 chance)
+void resume_init(Resume *resume, guint n_endpoints, guint32 chance)
 {
-	*resume = (Resume){.dirty = TRUE, .shown = KEYSPACE_SEEDING};
+	*resume = (Resume){
+	    .dirty = TRUE,
+	    .shown = KEYSPACE_SEEDING,
+	    .doubt.n_endpoints = n_endpoints,
+	};
 	history_init(&resume->history);
-	resume->rand = g_rand_new_with_seed(chance);
+	backoff_init(&resume->backoff, chance);
 	fragment_init(&resume->fragment);
 	fragment_init(&resume->delivered);
 }
@@ -67,7 +74,7 @@ void resume_clear(Resume *resume)
 {
 	g_clear_pointer(&resume->last_error, g_free);
 	history_clear(&resume->history);
-	g_clear_pointer(&resume->rand, g_rand_free);
+	backoff_clear(&resume->backoff);
 	fragment_clear(&resume->fragment);
 	fragment_clear(&resume->delivered);
 }
@@ -86,7 +93,7 @@ static void arm(Resume *resume, gint64 delay_us, GArray *actions)
 
 static void arm_probe(Resume *resume, GArray *actions)
 {
-	arm(resume, g_rand_double_range(resume->rand, PROBE_US, PROBE_US * 1.5), actions);
+	arm(resume, g_rand_double_range(resume->backoff.rand, PROBE_US, PROBE_US * 1.5), actions);
 }
 
 static void G_GNUC_PRINTF(2, 3) blame(Resume *resume, const char *format, ...)
@@ -128,6 +135,7 @@ static void begin_open(Resume *resume, GArray *actions)
 	if (resume->opened)
 		resume->reconnects++;
 	resume->opened = TRUE;
+	lag_reset(&resume->lag);
 	act(actions, RESUME_OPEN)->revision = resume->applied + 1;
 	arm(resume, OPENING_US, actions);
 }
@@ -136,21 +144,16 @@ static void begin_open(Resume *resume, GArray *actions)
 static void leave(Resume *resume, GArray *actions)
 {
 	if (resume->state == RESUME_LIVE && resume->now_us - resume->live_since_us >= LIVED_US)
-		resume->backoff_us = 0;
+		backoff_reset(&resume->backoff);
 	fragment_reset(&resume->fragment);
 	resume->probing = FALSE;
 	act(actions, RESUME_CLOSE);
 }
 
-/* Decorrelated jitter: each delay is random up to three times the last, so that
- * clients that lost the same etcd come back at different times. */
-static void begin_wait(Resume *resume, GArray *actions)
+static void begin_wait(Resume *resume, gint64 max_us, GArray *actions)
 {
-	gint64 limit = MIN(MAX(resume->backoff_us, BACKOFF_MIN_US) * 3, BACKOFF_MAX_US);
-
-	resume->backoff_us = g_rand_double_range(resume->rand, BACKOFF_MIN_US, limit);
 	resume->state = RESUME_WAITING;
-	arm(resume, resume->backoff_us, actions);
+	arm(resume, backoff_next(&resume->backoff, max_us), actions);
 }
 
 static void forget_past(Resume *resume)
@@ -166,12 +169,35 @@ static void show(Resume *resume, KeyspaceState state)
 		resume->shown = state;
 }
 
-static void fail(Resume *resume, const char *reason, GArray *actions)
+/* The endpoint is left for the next. */
+static void give_up(Resume *resume, KeyspaceState shown, const char *reason, GArray *actions)
 {
 	blame(resume, "%s", reason);
-	show(resume, KEYSPACE_RECONNECTING);
+	show(resume, shown);
+	act(actions, RESUME_BLAME);
 	leave(resume, actions);
-	begin_wait(resume, actions);
+	begin_wait(resume, shown == KEYSPACE_DENIED ? DENIED_MAX_US : BACKOFF_MAX_US, actions);
+}
+
+static void fail(Resume *resume, const char *reason, GArray *actions)
+{
+	give_up(resume, KEYSPACE_RECONNECTING, reason, actions);
+}
+
+static void deny(Resume *resume, const char *reason, GArray *actions)
+{
+	give_up(resume, KEYSPACE_DENIED, reason, actions);
+}
+
+/* A watch is refused in words alone.  Some servers say so of a token that has
+ * expired, and the next attempt has another: the second time it is true. */
+static void refuse_watch(Resume *resume, const char *reason, GArray *actions)
+{
+	resume->refusals++;
+	if (resume->refusals > 1)
+		deny(resume, reason, actions);
+	else
+		fail(resume, reason, actions);
 }
 
 /* The cause has been blamed.  At once if etcd has just answered a probe, or if
@@ -187,11 +213,11 @@ static void reseed(Resume *resume, KeyspaceReseedReason reason, GArray *actions)
 	if (reason == KEYSPACE_RESEED_HISTORY)
 		forget_past(resume);
 	leave(resume, actions);
-	if (resume->backoff_us != 0 && !probed) {
-		begin_wait(resume, actions);
+	if (resume->backoff.last_us != 0 && !probed) {
+		begin_wait(resume, BACKOFF_MAX_US, actions);
 		return;
 	}
-	resume->backoff_us = MAX(resume->backoff_us, BACKOFF_MIN_US);
+	backoff_start(&resume->backoff);
 	begin_seed(resume, actions);
 }
 
@@ -202,25 +228,40 @@ static void reseed_compacted(Resume *resume, GArray *actions)
 	reseed(resume, KEYSPACE_RESEED_COMPACTED, actions);
 }
 
-static void reseed_history(Resume *resume, const char *fault, GArray *actions)
+static void doubt_history(Resume *resume, const char *fault, GArray *actions)
 {
+	if (!doubt_raise(&resume->doubt)) {
+		fail(resume, fault, actions);
+		return;
+	}
 	blame(resume, "%s", fault);
 	reseed(resume, KEYSPACE_RESEED_HISTORY, actions);
 }
 
 /* ---- pages ---- */
 
-/* The first page is as good a probe as any, and what a seed replaces anyway
- * needs no second one when its history is not ours. */
-static void take_first_page(Resume *resume, const EtcdHeader *header, GArray *actions)
+/* The first page is as good a probe as any.  FALSE: it is not taken. */
+static gboolean judge_first_page(Resume *resume, const EtcdHeader *header, GArray *actions)
 {
 	const char *fault = history_fault(&resume->history, header, resume->applied);
 
-	if (fault) {
-		blame(resume, "%s", fault);
-		resume->reseeds[KEYSPACE_RESEED_HISTORY]++;
-		forget_past(resume);
+	if (!fault) {
+		doubt_settle(&resume->doubt);
+		return TRUE;
 	}
+	if (!doubt_raise(&resume->doubt)) {
+		fail(resume, fault, actions);
+		return FALSE;
+	}
+	/* what a seed replaces anyway needs no second one */
+	blame(resume, "%s", fault);
+	resume->reseeds[KEYSPACE_RESEED_HISTORY]++;
+	forget_past(resume);
+	return TRUE;
+}
+
+static void take_first_page(Resume *resume, const EtcdHeader *header, GArray *actions)
+{
 	history_see(&resume->history, header);
 	show(resume, KEYSPACE_RESEEDING);
 	history_forget_anchors(&resume->history);
@@ -234,8 +275,11 @@ static void step_paged(Resume *resume, const ResumeInput *input, GArray *actions
 {
 	const KeyValue *newest = input->page.newest;
 
-	if (resume->seed_revision == 0)
+	if (resume->seed_revision == 0) {
+		if (!judge_first_page(resume, &input->page.header, actions))
+			return;
 		take_first_page(resume, &input->page.header, actions);
+	}
 	if (newest && newest->mod_revision > resume->history.anchors[KV_PUT].revision)
 		history_anchor(&resume->history, newest, KV_PUT);
 	if (input->page.more) {
@@ -264,9 +308,18 @@ static const char *probe_fault(const Resume *resume, const ResumeInput *input)
 	return fault;
 }
 
-/* Every probe has gone well; REVISION is where etcd stands. */
+/* REVISION is where etcd stands. */
+static void end_live_probe(Resume *resume, gint64 revision, GArray *actions)
+{
+	resume->probing = FALSE;
+	if (lag_probed(&resume->lag, revision, resume->applied, resume->now_us))
+		act(actions, RESUME_ASK_PROGRESS);
+}
+
+/* The same, and every probe has gone well. */
 static void end_probe(Resume *resume, gint64 revision, GArray *actions)
 {
+	doubt_settle(&resume->doubt);
 	if (revision - resume->applied <= BEHIND_MAX) {
 		begin_open(resume, actions);
 		return;
@@ -281,13 +334,14 @@ static void step_probed(Resume *resume, const ResumeInput *input, GArray *action
 	const char *fault = probe_fault(resume, input);
 
 	if (fault) {
-		reseed_history(resume, fault, actions);
+		doubt_history(resume, fault, actions);
 		return;
 	}
 	history_see(&resume->history, &input->probe.header);
-	resume->probing = FALSE;
-	if (resume->state == RESUME_LIVE)
+	if (resume->state == RESUME_LIVE) {
+		end_live_probe(resume, input->probe.header.revision, actions);
 		return;
+	}
 	if (anchor && history_anchor_after(&resume->history, anchor))
 		begin_probe(resume, history_anchor_after(&resume->history, anchor), actions);
 	else
@@ -300,7 +354,7 @@ static void anchor_failed(Resume *resume, EtcdFailure failure, GArray *actions)
 	const HistoryAnchor *anchor = resume->probe_anchor;
 
 	if (failure == ETCD_FUTURE)
-		reseed_history(resume, "etcd's revision went back", actions);
+		doubt_history(resume, "etcd's revision went back", actions);
 	/* the next revision is then compacted too, or as good as: old servers
 	 * lose a deletion at the very revision of the compaction */
 	else if (anchor->revision == resume->applied)
@@ -314,12 +368,25 @@ static void step_failed(Resume *resume, const ResumeInput *input, GArray *action
 	EtcdFailure failure = input->failure.failure;
 	gboolean anchored = resume->state == RESUME_PROBING && resume->probe_anchor;
 
-	if (failure == ETCD_COMPACTED && resume->state == RESUME_SEEDING)
+	if (failure == ETCD_COMPACTED && resume->state == RESUME_SEEDING) {
 		reseed_compacted(resume, actions);
-	else if (anchored && (failure == ETCD_COMPACTED || failure == ETCD_FUTURE))
+		return;
+	}
+	if (anchored && (failure == ETCD_COMPACTED || failure == ETCD_FUTURE)) {
 		anchor_failed(resume, failure, actions);
+		return;
+	}
+	doubt_miss(&resume->doubt);
+	if (failure == ETCD_REFUSED)
+		deny(resume, input->failure.reason, actions);
 	else
 		fail(resume, input->failure.reason, actions);
+}
+
+static void step_version(Resume *resume, const ResumeInput *input, GArray *actions)
+{
+	resume->probing = FALSE;
+	resume->lag.asks = input->version && lag_version_asks(input->version);
 }
 
 /* ---- the stream ---- */
@@ -342,6 +409,7 @@ static void deliver(Resume *resume, KvBatch batch, GArray *actions)
 {
 	if (batch.revision <= resume->applied) {
 		resume->replays_dropped += batch.n_events;
+		act(actions, RESUME_VERIFY)->batch = batch;
 		return;
 	}
 	act(actions, RESUME_DELIVER)->batch = batch;
@@ -413,8 +481,11 @@ static void take_created(Resume *resume, const EtcdWatch *response, GArray *acti
 	}
 	resume->state = RESUME_LIVE;
 	resume->live_since_us = resume->now_us;
+	resume->refusals = 0;
+	resume->probing = TRUE;
 	show(resume, KEYSPACE_LIVE);
 	act(actions, RESUME_RECEIVE);
+	act(actions, RESUME_ASK_VERSION);
 	arm_probe(resume, actions);
 }
 
@@ -429,11 +500,20 @@ static void take_canceled(Resume *resume, const EtcdWatch *response, GArray *act
 	}
 	reason = reason_from_text(response->cancel_reason, strlen(response->cancel_reason));
 	if (reason_is_refusal(reason)) {
-		fail(resume, reason, actions);
+		refuse_watch(resume, reason, actions);
 		return;
 	}
 	blame(resume, "watch canceled: %s", reason);
 	reseed(resume, KEYSPACE_RESEED_CANCELED, actions);
+}
+
+/* A notification of our watch, or the answer to a question about the stream. */
+static gboolean is_progress(Resume *resume, const EtcdWatch *response)
+{
+	if (response->created || response->fragment || response->n_events > 0)
+		return FALSE;
+	return response->watch_id == RESUME_WATCH_ID ||
+	       (response->watch_id == RESUME_STREAM_ID && lag_answered(&resume->lag));
 }
 
 static void step_response(Resume *resume, const ResumeInput *input, GArray *actions)
@@ -454,9 +534,17 @@ static void step_response(Resume *resume, const ResumeInput *input, GArray *acti
 	}
 	if (ours && response->n_events > 0)
 		take_events(resume, response, actions);
-	else if (ours && !response->created && !response->fragment)
+	else if (is_progress(resume, response))
 		take_progress(resume, response->header.revision, actions);
 	act(actions, RESUME_RECEIVE);
+}
+
+static void step_ended(Resume *resume, const ResumeInput *input, GArray *actions)
+{
+	if (input->failure.failure == ETCD_REFUSED)
+		refuse_watch(resume, input->failure.reason, actions);
+	else
+		fail(resume, input->failure.reason, actions);
 }
 
 static void step_lost(Resume *resume, GArray *actions)
@@ -482,6 +570,10 @@ static void step_waited(Resume *resume, GArray *actions)
  * permission taken away, a history that changed behind a proxy. */
 static void step_live_timer(Resume *resume, GArray *actions)
 {
+	if (!lag_bearable(&resume->lag, resume->applied, resume->now_us)) {
+		fail(resume, "the watch lags behind", actions);
+		return;
+	}
 	if (!resume->probing)
 		begin_probe(resume, NULL, actions);
 	resume->probing = TRUE;
@@ -524,11 +616,14 @@ void resume_step(Resume *resume, const ResumeInput *input, GArray *actions)
 	case RESUME_FAILED:
 		step_failed(resume, input, actions);
 		break;
+	case RESUME_VERSION:
+		step_version(resume, input, actions);
+		break;
 	case RESUME_RESPONSE:
 		step_response(resume, input, actions);
 		break;
 	case RESUME_ENDED:
-		fail(resume, input->failure.reason, actions);
+		step_ended(resume, input, actions);
 		break;
 	case RESUME_EVENT_LOST:
 		step_lost(resume, actions);

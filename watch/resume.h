@@ -12,17 +12,19 @@
  *                                 failed: compacted             SEEDING
  *                                 failed otherwise              WAITING
  *  PROBING   a probe              probed, the history is ours   OPENING
- *                                 probed, it is not, too far    SEEDING
+ *                                 probed, it is not             WAITING; SEEDING
+ *                                                               if confirmed
+ *                                 probed, too far behind        SEEDING
  *                                 failed: anchor compacted      PROBING, SEEDING
- *                                 failed: anchor in the future  SEEDING
+ *                                 failed: anchor in the future  as `it is not`
  *                                 failed otherwise              WAITING
  *  OPENING   the stream           created                       LIVE
  *                                 canceled                      SEEDING
  *                                 ended, refused, timer         WAITING
  *  LIVE      the stream, and      events, progress, timer       LIVE
- *            at times a probe     canceled, event lost,         SEEDING
+ *            at times a probe     canceled, event lost          SEEDING
+ *                                 ended, failed, lagging,       WAITING
  *                                 probed, history not ours
- *                                 ended, failed                 WAITING
  *  WAITING   nothing              timer                         PROBING; SEEDING
  *                                                               if dirty
  *
@@ -38,13 +40,18 @@
 #ifndef RESUME_H
 #define RESUME_H
 
+#include "backoff.h"
+#include "doubt.h"
 #include "fragment.h"
 #include "history.h"
 #include "keyspace.h"
+#include "lag.h"
 #include "response.h"
 
 /* The id of our one watch on each stream: not 0, which lets etcd choose. */
 #define RESUME_WATCH_ID 1
+/* What etcd calls all watches of a stream. */
+#define RESUME_STREAM_ID (-1)
 
 typedef enum {
 	RESUME_IDLE,
@@ -60,9 +67,11 @@ typedef enum {
 	RESUME_PAGED,	   /* a page arrived whole, and makes sense */
 	RESUME_PROBED,	   /* the probe's answer */
 	RESUME_FAILED,	   /* the page or the probe has none */
+	RESUME_VERSION,	   /* the server's, or why there is none */
 	RESUME_RESPONSE,   /* a message on the stream */
 	RESUME_ENDED,	   /* the stream's status, whichever */
-	RESUME_EVENT_LOST, /* the listener refused the batch just delivered */
+	RESUME_EVENT_LOST, /* the listener refused the batch just delivered, or does
+			    * not hold what was to be verified */
 	RESUME_TIMER,	   /* the time last armed has come */
 } ResumeInputType;
 
@@ -84,20 +93,26 @@ typedef struct {
 			const char *reason; /* one line */
 		} failure;		    /* RESUME_FAILED, RESUME_ENDED */
 		const EtcdWatch *response;
+		const char *version; /* NULL: not told */
 	};
 } ResumeInput;
 
 typedef enum {
-	RESUME_CONNECT,	   /* to the next endpoint, afresh */
-	RESUME_CLOSE,	   /* the stream and the request, if there are any */
-	RESUME_READ_PAGE,  /* `first`: of a new seed */
-	RESUME_PROBE,	   /* linearizable; with `anchor` if its revision is not 0 */
-	RESUME_OPEN,	   /* a stream with our watch, from `revision` on */
-	RESUME_RECEIVE,	   /* the stream's next message */
-	RESUME_SEED_BEGIN, /* tell the listener; at `revision` */
-	RESUME_SEED_PAGE,  /* the page of this input */
+	RESUME_BLAME,	  /* the endpoint in use, for `last_error` */
+	RESUME_CONNECT,	  /* to the next endpoint, afresh */
+	RESUME_CLOSE,	  /* the stream and the request, if there are any */
+	RESUME_READ_PAGE, /* `first`: of a new seed */
+	RESUME_PROBE,	  /* linearizable; with `anchor` if its revision is not 0,
+			   * else also whether we may read the range */
+	RESUME_OPEN,	  /* a stream with our watch, from `revision` on */
+	RESUME_RECEIVE,	  /* the stream's next message */
+	RESUME_ASK_VERSION,
+	RESUME_ASK_PROGRESS, /* of the stream */
+	RESUME_SEED_BEGIN,   /* tell the listener; at `revision` */
+	RESUME_SEED_PAGE,    /* the page of this input */
 	RESUME_SEED_END,
 	RESUME_DELIVER,	 /* `batch`; if refused, drop the rest and step EVENT_LOST */
+	RESUME_VERIFY,	 /* `batch`, an old one: the same if the listener lacks any of it */
 	RESUME_PROGRESS, /* to `revision` */
 	RESUME_ARM,	 /* the one timer, to `at_us` */
 } ResumeActionType;
@@ -133,16 +148,18 @@ typedef struct {
 	gboolean opened;      /* a stream, ever */
 	gint64 seed_revision; /* 0: the first page is not here yet */
 	gint64 live_since_us;
-	gint64 backoff_us;		   /* the last one; 0: the last watch lived well */
+	Backoff backoff;
+	Doubt doubt;
+	guint refusals; /* of the watch, in a row */
+	Lag lag;
 	gint64 probe_floor;		   /* what a probe under way must not be below */
 	const HistoryAnchor *probe_anchor; /* what it asks for; NULL: nothing */
 	gboolean probing;		   /* one is under way beside the stream */
 	Fragment fragment;
 	Fragment delivered; /* on its way out: forgotten at the next step */
-	GRand *rand;
 } Resume;
 
-void resume_init(Resume *resume, guint32 chance);
+void resume_init(Resume *resume, guint n_endpoints, guint32 chance);
 void resume_clear(Resume *resume);
 
 /* One step.  Appends ResumeAction to ACTIONS, which the caller has emptied;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rpc.c - gRPC core's batches, tags and queue.
  *
- * A call has up to three batches under way: `open` sends, `receive` waits for
+ * A call has up to three batches under way: `send` sends, `receive` waits for
  * one message, `finish` for the status.  The status has a batch of its own,
  * started at once, because only it says why a stream ended.  Each batch carries
  * its tag as first member, and the tag knows what to do when it comes back.  A
@@ -11,11 +11,11 @@
 
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc.h>
-#include <grpc/grpc_security.h>
 #include <grpc/support/log.h>
 #include <grpc/support/time.h>
 #include <string.h>
 
+#include "channel.h"
 #include "reason.h"
 
 typedef struct {
@@ -25,9 +25,10 @@ typedef struct {
 
 typedef struct {
 	RpcTag tag;
-	grpc_metadata metadata[1];
-	grpc_byte_buffer *request;
-} RpcOpen;
+	grpc_metadata metadata[2];
+	gsize n_metadata;
+	grpc_byte_buffer *message; /* NULL: nothing is being sent */
+} RpcSend;
 
 typedef struct {
 	RpcTag tag;
@@ -51,7 +52,7 @@ struct RpcCall {
 	gpointer data;
 	guint pending; /* tags not back yet */
 	gboolean unary;
-	RpcOpen open;
+	RpcSend send;
 	RpcReceive receive;
 	RpcFinish finish;
 };
@@ -59,8 +60,11 @@ struct RpcCall {
 struct Rpc {
 	RpcSettings settings;
 	grpc_completion_queue *queue;
-	grpc_channel *channel; /* NULL before rpc_connect */
-	GHashTable *calls;     /* a set; each is freed when its tags are back */
+	char *target; /* NULL before rpc_connect; so the next */
+	grpc_channel_credentials *credentials;
+	guint connect_timeout_ms;
+	grpc_channel *channels[RPC_N_LANES]; /* NULL: not needed yet */
+	GHashTable *calls;		     /* a set; each is freed when its tags are back */
 	grpc_channel *wake_channel;
 	grpc_call *wake_call;
 	RpcTag wake_tag;
@@ -128,13 +132,25 @@ static void rpc_drain(Rpc *rpc)
 	while (event.type != GRPC_QUEUE_SHUTDOWN);
 }
 
+void rpc_hang_up(Rpc *rpc, RpcLane lane)
+{
+	g_clear_pointer(&rpc->channels[lane], grpc_channel_destroy);
+}
+
+static void rpc_disconnect(Rpc *rpc)
+{
+	for (RpcLane lane = 0; lane < RPC_N_LANES; lane++)
+		rpc_hang_up(rpc, lane);
+	g_clear_pointer(&rpc->credentials, grpc_channel_credentials_release);
+	g_clear_pointer(&rpc->target, g_free);
+}
+
 void rpc_free(Rpc *rpc)
 {
 	if (!rpc)
 		return;
 	rpc_close_all(rpc);
-	if (rpc->channel)
-		grpc_channel_destroy(rpc->channel);
+	rpc_disconnect(rpc);
 	grpc_call_unref(rpc->wake_call);
 	grpc_channel_destroy(rpc->wake_channel);
 	rpc_drain(rpc);
@@ -144,49 +160,35 @@ void rpc_free(Rpc *rpc)
 	g_free(rpc);
 }
 
-static grpc_arg rpc_arg(const char *key, int value)
+static grpc_channel *rpc_channel(Rpc *rpc, RpcLane lane)
 {
-	return (grpc_arg){.type = GRPC_ARG_INTEGER, .key = (char *)key, .value.integer = value};
+	const RpcSettings *settings = &rpc->settings;
+
+	if (!rpc->channels[lane])
+		rpc->channels[lane] = channel_new(rpc->target, rpc->credentials,
+						  &(ChannelTimes){
+						      .connect_ms = rpc->connect_timeout_ms,
+						      .keepalive_ms = settings->keepalive_time_ms,
+						      .ping_ms = settings->keepalive_timeout_ms,
+						  });
+	return rpc->channels[lane];
 }
 
-static grpc_channel *rpc_channel(const RpcSettings *settings, const char *target)
+void rpc_connect(Rpc *rpc, const RpcPeer *peer)
 {
-	grpc_arg args[] = {
-	    /* a page or a deletion of many keys has no limit in etcd either */
-	    rpc_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, -1),
-	    rpc_arg(GRPC_ARG_KEEPALIVE_TIME_MS, settings->keepalive_time_ms),
-	    rpc_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, settings->keepalive_timeout_ms),
-	    /* the default, 2, ends the pings on a watch that is quiet */
-	    rpc_arg(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
-	    /* etcd closes connections that ping without a stream */
-	    rpc_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0),
-	    /* despite its name the time that a connect may take */
-	    rpc_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, settings->connect_timeout_ms),
-	    rpc_arg(GRPC_ARG_ENABLE_RETRIES, 0),
-	    /* http_proxy in the environment is not meant for etcd */
-	    rpc_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
-	    /* else a new channel shares the old one's broken connection */
-	    rpc_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),
-	};
-	grpc_channel_args list = {G_N_ELEMENTS(args), args};
-	grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
-	grpc_channel *channel = grpc_channel_create(target, credentials, &list);
-
-	grpc_channel_credentials_release(credentials);
-	return channel;
-}
-
-void rpc_connect(Rpc *rpc, const char *target)
-{
-	if (rpc->channel)
-		grpc_channel_destroy(rpc->channel);
-	rpc->channel = rpc_channel(&rpc->settings, target);
+	rpc_disconnect(rpc);
+	rpc->target = g_strdup(peer->target);
+	rpc->credentials = channel_credentials_new(peer->tls);
+	rpc->connect_timeout_ms = peer->connect_timeout_ms;
 }
 
 gboolean rpc_connected(Rpc *rpc)
 {
-	return rpc->channel &&
-	       grpc_channel_check_connectivity_state(rpc->channel, 0) == GRPC_CHANNEL_READY;
+	for (RpcLane lane = 0; lane < RPC_N_LANES; lane++)
+		if (rpc->channels[lane] && grpc_channel_check_connectivity_state(
+					       rpc->channels[lane], 0) == GRPC_CHANNEL_READY)
+			return TRUE;
+	return FALSE;
 }
 
 /* A batch that gRPC does not take is a mistake in this file. */
@@ -201,32 +203,61 @@ static void call_start(RpcCall *call, const grpc_op *ops, gsize n_ops, RpcTag *t
 	call->pending++;
 }
 
-static void call_opened(RpcCall *call, gboolean ok)
+static void call_sent(RpcCall *call, gboolean ok)
 {
-	g_clear_pointer(&call->open.request, grpc_byte_buffer_destroy);
+	RpcSend *send = &call->send;
+
+	g_clear_pointer(&send->message, grpc_byte_buffer_destroy);
+	for (gsize i = 0; i < send->n_metadata; i++)
+		grpc_slice_unref(send->metadata[i].value);
+	send->n_metadata = 0;
 }
 
-static void call_open(RpcCall *call, GBytes *request)
+static void send_metadata(RpcSend *send, const char *key, const char *value)
 {
-	RpcOpen *open = &call->open;
+	send->metadata[send->n_metadata++] = (grpc_metadata){
+	    .key = grpc_slice_from_static_string(key),
+	    .value = grpc_slice_from_copied_string(value),
+	};
+}
+
+static void send_message(RpcSend *send, GBytes *message, grpc_op *op)
+{
 	gsize len;
-	gconstpointer data = g_bytes_get_data(request, &len);
+	gconstpointer data = g_bytes_get_data(message, &len);
 	grpc_slice slice = grpc_slice_from_copied_buffer(data, len);
+
+	send->message = grpc_raw_byte_buffer_create(&slice, 1);
+	grpc_slice_unref(slice);
+	op->op = GRPC_OP_SEND_MESSAGE;
+	op->data.send_message.send_message = send->message;
+}
+
+static void call_open(RpcCall *call, const RpcRequest *request)
+{
+	RpcSend *send = &call->send;
 	grpc_op ops[3] = {0};
 
-	open->request = grpc_raw_byte_buffer_create(&slice, 1);
-	grpc_slice_unref(slice);
 	/* a member that has lost its leader then says so instead of waiting */
-	open->metadata[0].key = grpc_slice_from_static_string("hasleader");
-	open->metadata[0].value = grpc_slice_from_static_string("true");
-
+	send_metadata(send, "hasleader", "true");
+	if (request->token)
+		send_metadata(send, "token", request->token);
 	ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
-	ops[0].data.send_initial_metadata.count = G_N_ELEMENTS(open->metadata);
-	ops[0].data.send_initial_metadata.metadata = open->metadata;
-	ops[1].op = GRPC_OP_SEND_MESSAGE;
-	ops[1].data.send_message.send_message = open->request;
+	ops[0].data.send_initial_metadata.count = send->n_metadata;
+	ops[0].data.send_initial_metadata.metadata = send->metadata;
+	send_message(send, request->message, &ops[1]);
 	ops[2].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
-	call_start(call, ops, call->unary ? 3 : 2, &open->tag, call_opened);
+	call_start(call, ops, call->unary ? 3 : 2, &send->tag, call_sent);
+}
+
+void rpc_call_send(RpcCall *call, GBytes *message)
+{
+	grpc_op op = {0};
+
+	if (call->send.message)
+		return;
+	send_message(&call->send, message, &op);
+	call_start(call, &op, 1, &call->send.tag, call_sent);
 }
 
 /* The one place where gRPC's status becomes ours.  Nearly everything is worth
@@ -329,7 +360,7 @@ static void call_finish(RpcCall *call)
 	call_start(call, &op, 1, &finish->tag, call_finished);
 }
 
-static RpcCall *call_new(Rpc *rpc, const char *method, GBytes *request, gint64 deadline_us,
+static RpcCall *call_new(Rpc *rpc, const RpcRequest *request, gint64 deadline_us,
 			 const RpcEvents *events, gpointer data)
 {
 	RpcCall *call = g_new0(RpcCall, 1);
@@ -341,9 +372,9 @@ static RpcCall *call_new(Rpc *rpc, const char *method, GBytes *request, gint64 d
 	call->finish.details = grpc_empty_slice();
 	grpc_metadata_array_init(&call->receive.initial);
 	grpc_metadata_array_init(&call->finish.trailing);
-	call->call = grpc_channel_create_call(rpc->channel, NULL, GRPC_PROPAGATE_DEFAULTS,
-					      rpc->queue, grpc_slice_from_static_string(method),
-					      NULL, rpc_deadline(deadline_us), NULL);
+	call->call = grpc_channel_create_call(
+	    rpc_channel(rpc, request->lane), NULL, GRPC_PROPAGATE_DEFAULTS, rpc->queue,
+	    grpc_slice_from_static_string(request->method), NULL, rpc_deadline(deadline_us), NULL);
 	g_hash_table_add(rpc->calls, call);
 	call_finish(call);
 	call_open(call, request);
@@ -361,18 +392,16 @@ static void call_free(RpcCall *call)
 	g_free(call);
 }
 
-RpcCall *rpc_unary(Rpc *rpc, const char *method, GBytes *request, guint timeout_ms,
-		   const RpcEvents *events, gpointer data)
+RpcCall *rpc_unary(Rpc *rpc, const RpcRequest *request, const RpcEvents *events, gpointer data)
 {
-	gint64 deadline_us = g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND;
+	gint64 timeout_us = request->timeout_ms * G_TIME_SPAN_MILLISECOND;
 
-	return call_new(rpc, method, request, deadline_us, events, data);
+	return call_new(rpc, request, g_get_monotonic_time() + timeout_us, events, data);
 }
 
-RpcCall *rpc_stream(Rpc *rpc, const char *method, GBytes *request, const RpcEvents *events,
-		    gpointer data)
+RpcCall *rpc_stream(Rpc *rpc, const RpcRequest *request, const RpcEvents *events, gpointer data)
 {
-	return call_new(rpc, method, request, G_MAXINT64, events, data);
+	return call_new(rpc, request, G_MAXINT64, events, data);
 }
 
 void rpc_call_receive(RpcCall *call)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rpc.h - calls over one gRPC channel.  rpc.c alone knows gRPC.
+/* rpc.h - calls to one endpoint at a time.  rpc.c and channel.c alone know gRPC.
  *
  * One thread owns an Rpc and everything made from it; gRPC moves no byte unless
  * that thread is in rpc_wait, and callbacks come from there only.  rpc_wake is
@@ -11,17 +11,41 @@
 #ifndef RPC_H
 #define RPC_H
 
+#include "credentials.h"
 #include "response.h"
 
 typedef struct Rpc Rpc;
 typedef struct RpcCall RpcCall;
 
+/* Each has a connection of its own: behind pages of many megabytes the watch's
+ * few bytes, and the pings, would wait. */
+typedef enum {
+	RPC_WATCH, /* the stream, and what asks whether it can be believed */
+	RPC_BULK,  /* the pages of a seed */
+	RPC_N_LANES
+} RpcLane;
+
 /* Of every channel made. */
 typedef struct {
-	guint connect_timeout_ms;
 	guint keepalive_time_ms;
 	guint keepalive_timeout_ms;
 } RpcSettings;
+
+/* Whom to connect to. */
+typedef struct {
+	const char *target;	/* HOST:PORT or unix:PATH */
+	const TlsMaterial *tls; /* NULL: without */
+	guint connect_timeout_ms;
+} RpcPeer;
+
+/* What is asked; all of it is copied. */
+typedef struct {
+	RpcLane lane;
+	const char *method;
+	GBytes *message;
+	const char *token; /* of etcd's authentication; NULL: none */
+	guint timeout_ms;  /* of a unary call */
+} RpcRequest;
 
 /* How a call ended; borrowed for the callback. */
 typedef struct {
@@ -52,19 +76,24 @@ Rpc *rpc_new(const RpcSettings *settings);
 void rpc_free(Rpc *rpc);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Rpc, rpc_free)
 
-/* Later calls go to TARGET (HOST:PORT) over a new channel, which connects at
- * the first of them.  gRPC's own reconnecting never comes to bear: a channel
- * that failed once is replaced, so each attempt is one attempt. */
-void rpc_connect(Rpc *rpc, const char *target);
+/* Later calls go to PEER, over a new channel for each lane, which connects at the
+ * first of them.  gRPC's own reconnecting never comes to bear: a channel that
+ * failed once is replaced, so each attempt is one attempt. */
+void rpc_connect(Rpc *rpc, const RpcPeer *peer);
 
-/* Whether the channel's connection stands: HTTP/2 was answered with HTTP/2. */
+/* Closes the connection of a lane on which nothing is under way; the next call
+ * makes another. */
+void rpc_hang_up(Rpc *rpc, RpcLane lane);
+
+/* Whether a connection stands: HTTP/2 was answered with HTTP/2. */
 gboolean rpc_connected(Rpc *rpc);
 
-/* Calls METHOD; the request is copied.  EVENTS must outlive the call. */
-RpcCall *rpc_unary(Rpc *rpc, const char *method, GBytes *request, guint timeout_ms,
-		   const RpcEvents *events, gpointer data);
-RpcCall *rpc_stream(Rpc *rpc, const char *method, GBytes *request, const RpcEvents *events,
-		    gpointer data);
+/* EVENTS must outlive the call. */
+RpcCall *rpc_unary(Rpc *rpc, const RpcRequest *request, const RpcEvents *events, gpointer data);
+RpcCall *rpc_stream(Rpc *rpc, const RpcRequest *request, const RpcEvents *events, gpointer data);
+
+/* Sends another message on a stream; dropped if the one before is not out yet. */
+void rpc_call_send(RpcCall *call, GBytes *message);
 
 /* Asks a stream for its next message; once per message. */
 void rpc_call_receive(RpcCall *call);

@@ -16,8 +16,6 @@
 /* etcd takes more than one ping in 5 s for abuse, and closes the connection. */
 #define KEEPALIVE_MIN_MS 6000
 
-G_DEFINE_QUARK(watch_error, watch_error)
-
 struct Watch {
 	/* the thread's, from its start to its end */
 	Rpc *rpc; /* but rpc_wake is anybody's */
@@ -112,9 +110,7 @@ static gpointer watch_run(gpointer data)
 static Watch *watch_new(const WatchConfig *config, Keyspace *keyspace)
 {
 	Watch *watch = g_new0(Watch, 1);
-	guint n_endpoints = g_strv_length((char **)config->endpoints);
 	RpcSettings settings = {
-	    .connect_timeout_ms = MAX(config->dial_timeout_ms / n_endpoints, 1),
 	    .keepalive_time_ms = MAX(config->keepalive_time_ms, KEEPALIVE_MIN_MS),
 	    .keepalive_timeout_ms = config->keepalive_timeout_ms,
 	};
@@ -151,7 +147,7 @@ static GError *watch_wait_settled(Watch *watch)
 
 /* Signals are for the thread that called: ours and gRPC's, which inherit its
  * mask, take none.  gRPC's may sleep for ever where no handler is waited for. */
-static Watch *watch_launch(const WatchConfig *config, Keyspace *keyspace)
+static Watch *watch_launch(const WatchConfig *config, Keyspace *keyspace, GError **error)
 {
 	sigset_t all, before;
 	Watch *watch;
@@ -159,19 +155,31 @@ static Watch *watch_launch(const WatchConfig *config, Keyspace *keyspace)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	watch = watch_new(config, keyspace);
-	watch->thread = g_thread_new("watch", watch_run, watch);
+	if (driver_load_files(&watch->driver, error))
+		watch->thread = g_thread_new("watch", watch_run, watch);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return watch;
 }
 
-Watch *watch_start(const WatchConfig *config, Keyspace *keyspace, GError **error)
+/* NULL: every change arrives from here on. */
+static GError *watch_wait_started(Watch *watch)
 {
-	Watch *watch = watch_launch(config, keyspace);
 	GError *fault = watch_wait_settled(watch);
 
+	if (fault)
+		g_thread_join(watch->thread);
+	return fault;
+}
+
+Watch *watch_start(const WatchConfig *config, Keyspace *keyspace, GError **error)
+{
+	GError *fault = NULL;
+	Watch *watch = watch_launch(config, keyspace, &fault);
+
+	if (!fault)
+		fault = watch_wait_started(watch);
 	if (!fault)
 		return watch;
-	g_thread_join(watch->thread);
 	watch_free(watch);
 	g_propagate_error(error, fault);
 	return NULL;

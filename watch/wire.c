@@ -37,7 +37,7 @@ static GBytes *message_encode(const ProtobufCMessage *message)
 	return g_bytes_new_take(data, len);
 }
 
-GBytes *wire_range_encode(const WireRange *request)
+static Etcdserverpb__RangeRequest range_message(const WireRange *request)
 {
 	Etcdserverpb__RangeRequest message = ETCDSERVERPB__RANGE_REQUEST__INIT;
 
@@ -46,6 +46,62 @@ GBytes *wire_range_encode(const WireRange *request)
 	message.limit = request->limit;
 	message.revision = request->revision;
 	message.keys_only = request->keys_only;
+	return message;
+}
+
+GBytes *wire_range_encode(const WireRange *request)
+{
+	Etcdserverpb__RangeRequest message = range_message(request);
+
+	return message_encode(&message.base);
+}
+
+static Etcdserverpb__RequestOp range_op(Etcdserverpb__RangeRequest *range)
+{
+	Etcdserverpb__RequestOp op = ETCDSERVERPB__REQUEST_OP__INIT;
+
+	op.request_case = ETCDSERVERPB__REQUEST_OP__REQUEST_REQUEST_RANGE;
+	op.request_range = range;
+	return op;
+}
+
+GBytes *wire_probe_encode(KvBytes key, KvBytes range_end)
+{
+	Etcdserverpb__RangeRequest one = range_message(&(WireRange){.key = key, .keys_only = TRUE});
+	Etcdserverpb__RangeRequest all = range_message(&(WireRange){key, range_end});
+	Etcdserverpb__RequestOp done = range_op(&one), checked = range_op(&all);
+	Etcdserverpb__RequestOp *success[] = {&done}, *failure[] = {&checked};
+	Etcdserverpb__TxnRequest message = ETCDSERVERPB__TXN_REQUEST__INIT;
+
+	message.n_success = message.n_failure = 1;
+	message.success = success;
+	message.failure = failure;
+	return message_encode(&message.base);
+}
+
+GBytes *wire_progress_encode(void)
+{
+	Etcdserverpb__WatchProgressRequest progress = ETCDSERVERPB__WATCH_PROGRESS_REQUEST__INIT;
+	Etcdserverpb__WatchRequest message = ETCDSERVERPB__WATCH_REQUEST__INIT;
+
+	message.request_union_case = ETCDSERVERPB__WATCH_REQUEST__REQUEST_UNION_PROGRESS_REQUEST;
+	message.progress_request = &progress;
+	return message_encode(&message.base);
+}
+
+GBytes *wire_authenticate_encode(const char *name, const char *password)
+{
+	Etcdserverpb__AuthenticateRequest message = ETCDSERVERPB__AUTHENTICATE_REQUEST__INIT;
+
+	message.name = (char *)name;
+	message.password = (char *)password;
+	return message_encode(&message.base);
+}
+
+GBytes *wire_status_encode(void)
+{
+	Etcdserverpb__StatusRequest message = ETCDSERVERPB__STATUS_REQUEST__INIT;
+
 	return message_encode(&message.base);
 }
 
@@ -89,26 +145,67 @@ static KeyValue kv_decode(const Mvccpb__KeyValue *kv)
 	};
 }
 
-gboolean wire_range_decode(Arena *arena, const guint8 *data, gsize len, EtcdRange *ret)
+static EtcdRange range_decode(Arena *arena, const Etcdserverpb__RangeResponse *message)
 {
-	ProtobufCAllocator allocator = allocator_for(arena);
-	Etcdserverpb__RangeResponse *message;
-	KeyValue *kvs;
+	KeyValue *kvs = arena_alloc(arena, message->n_kvs * sizeof(*kvs));
 
-	message = etcdserverpb__range_response__unpack(&allocator, len, data);
-	if (!message)
-		return FALSE;
-
-	kvs = arena_alloc(arena, message->n_kvs * sizeof(*kvs));
 	for (gsize i = 0; i < message->n_kvs; i++)
 		kvs[i] = kv_decode(message->kvs[i]);
-	*ret = (EtcdRange){
+	return (EtcdRange){
 	    .header = header_decode(message->header),
 	    .kvs = kvs,
 	    .n_kvs = message->n_kvs,
 	    .more = message->more,
 	};
+}
+
+gboolean wire_range_decode(Arena *arena, const guint8 *data, gsize len, EtcdRange *ret)
+{
+	ProtobufCAllocator allocator = allocator_for(arena);
+	Etcdserverpb__RangeResponse *message;
+
+	message = etcdserverpb__range_response__unpack(&allocator, len, data);
+	if (message)
+		*ret = range_decode(arena, message);
+	return message != NULL;
+}
+
+gboolean wire_probe_decode(Arena *arena, const guint8 *data, gsize len, EtcdRange *ret)
+{
+	ProtobufCAllocator allocator = allocator_for(arena);
+	Etcdserverpb__TxnResponse *message;
+
+	message = etcdserverpb__txn_response__unpack(&allocator, len, data);
+	if (!message || message->n_responses != 1 ||
+	    message->responses[0]->response_case !=
+		ETCDSERVERPB__RESPONSE_OP__RESPONSE_RESPONSE_RANGE)
+		return FALSE;
+	*ret = range_decode(arena, message->responses[0]->response_range);
+	/* that of the whole has the ids, too */
+	ret->header = header_decode(message->header);
 	return TRUE;
+}
+
+gboolean wire_token_decode(Arena *arena, const guint8 *data, gsize len, const char **ret)
+{
+	ProtobufCAllocator allocator = allocator_for(arena);
+	Etcdserverpb__AuthenticateResponse *message;
+
+	message = etcdserverpb__authenticate_response__unpack(&allocator, len, data);
+	if (message)
+		*ret = message->token;
+	return message != NULL;
+}
+
+gboolean wire_version_decode(Arena *arena, const guint8 *data, gsize len, const char **ret)
+{
+	ProtobufCAllocator allocator = allocator_for(arena);
+	Etcdserverpb__StatusResponse *message;
+
+	message = etcdserverpb__status_response__unpack(&allocator, len, data);
+	if (message)
+		*ret = message->version;
+	return message != NULL;
 }
 
 static gboolean event_decode(const Mvccpb__Event *event, KvEvent *ret)

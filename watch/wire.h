@@ -29,9 +29,24 @@ typedef struct {
 GBytes *wire_range_encode(const WireRange *request);
 GBytes *wire_watch_encode(const WireWatch *request);
 
+/* TxnRequest that reads KEY, there or not, and would read [KEY, RANGE_END) if its
+ * empty condition did not hold.  etcd checks the permissions of both branches and
+ * runs one: it says whether we may read the range and does not walk it. */
+GBytes *wire_probe_encode(KvBytes key, KvBytes range_end);
+
+/* WatchProgressRequest, AuthenticateRequest, StatusRequest. */
+GBytes *wire_progress_encode(void);
+GBytes *wire_authenticate_encode(const char *name, const char *password);
+GBytes *wire_status_encode(void);
+
 /* Decode LEN bytes to ARENA.  FALSE, with *RET untouched, when they are not
  * that message, or an event has no key or a type of its own. */
 gboolean wire_range_decode(Arena *arena, const guint8 *data, gsize len, EtcdRange *ret);
 gboolean wire_watch_decode(Arena *arena, const guint8 *data, gsize len, EtcdWatch *ret);
+/* TxnResponse: its header, with the keys of its first answer. */
+gboolean wire_probe_decode(Arena *arena, const guint8 *data, gsize len, EtcdRange *ret);
+/* The token of AuthenticateResponse, the version of StatusResponse; never NULL. */
+gboolean wire_token_decode(Arena *arena, const guint8 *data, gsize len, const char **ret);
+gboolean wire_version_decode(Arena *arena, const guint8 *data, gsize len, const char **ret);
 
 #endif

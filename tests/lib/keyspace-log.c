@@ -9,9 +9,11 @@
  *
  *   begin REVISION              a seed
  *   end REVISION KEYS CHANGED   complete: how many keys, how many not as before
- *   diff KEY VALUE | diff KEY   of a reseed, each key that changed or went
+ *   diff KEY VALUE NUMBERS      of a reseed, each key that is not as before
+ *   diff KEY                    or went
  *   batch REVISION EVENTS       followed by as many
- *   put KEY VALUE | delete KEY
+ *   put KEY VALUE NUMBERS       NUMBERS: create_revision, mod_revision, version, lease
+ *   delete KEY MOD_REVISION
  *   lost REVISION               the batch contradicted the mirror
  *   progress REVISION
  *   state NAME ENDPOINT RECONNECTS RESEEDS... ERROR
@@ -35,6 +37,7 @@ typedef struct {
 	gint64 create_revision;
 	gint64 mod_revision;
 	gint64 version;
+	gint64 lease;
 } Entry;
 
 typedef struct {
@@ -68,6 +71,7 @@ static void mirror_put(GHashTable *mirror, const KeyValue *kv)
 	    .create_revision = kv->create_revision,
 	    .mod_revision = kv->mod_revision,
 	    .version = kv->version,
+	    .lease = kv->lease,
 	};
 	g_hash_table_insert(mirror, g_bytes_new(kv->key.data, kv->key.len), entry);
 }
@@ -87,6 +91,20 @@ static void print_bytes(const guint8 *data, gsize len)
 			putchar(data[i]);
 		else
 			printf("\\%03o", data[i]);
+}
+
+static void print_entry(const Entry *entry)
+{
+	print_bytes(g_bytes_get_data(entry->value, NULL), g_bytes_get_size(entry->value));
+	printf(" %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT,
+	       entry->create_revision, entry->mod_revision, entry->version, entry->lease);
+}
+
+static gboolean entry_equal(const Entry *a, const Entry *b)
+{
+	return a->create_revision == b->create_revision && a->mod_revision == b->mod_revision &&
+	       a->version == b->version && a->lease == b->lease &&
+	       g_bytes_equal(a->value, b->value);
 }
 
 static void log_begin(Keyspace *keyspace, gint64 revision)
@@ -114,7 +132,7 @@ static void print_diff(Log *log, GBytes *key, const Entry *entry)
 	printf("diff");
 	print_bytes(g_bytes_get_data(key, NULL), g_bytes_get_size(key));
 	if (entry)
-		print_bytes(g_bytes_get_data(entry->value, NULL), g_bytes_get_size(entry->value));
+		print_entry(entry);
 	printf("\n");
 }
 
@@ -130,7 +148,7 @@ static guint diff(Log *log, GHashTable *a, GHashTable *b, gboolean told)
 	while (g_hash_table_iter_next(&iter, &key, &value)) {
 		const Entry *new = value, *old = g_hash_table_lookup(b, key);
 
-		if (old && (!told || old->mod_revision == new->mod_revision))
+		if (old && (!told || entry_equal(old, new)))
 			continue;
 		print_diff(log, key, told ? new : NULL);
 		n++;
@@ -162,22 +180,29 @@ static gboolean event_follows(Log *log, const KvEvent *event)
 	return kv->version == old->version + 1 && kv->create_revision == old->create_revision;
 }
 
-static void apply_event(Log *log, const KvEvent *event)
+static void print_event(Log *log, const KvEvent *event)
 {
 	const KeyValue *kv = &event->kv;
-	g_autoptr(GBytes) key = g_bytes_new_static(kv->key.data, kv->key.len);
 
-	if (event->type == KV_PUT)
-		mirror_put(log->mirror, kv);
-	else
-		g_hash_table_remove(log->mirror, key);
-	if (log->quiet)
-		return;
 	printf("%s", event->type == KV_PUT ? "put" : "delete");
 	print_bytes(kv->key.data, kv->key.len);
 	if (event->type == KV_PUT)
-		print_bytes(kv->value.data, kv->value.len);
+		print_entry(mirror_find(log->mirror, kv->key));
+	else
+		printf(" %" G_GINT64_FORMAT, kv->mod_revision);
 	printf("\n");
+}
+
+static void apply_event(Log *log, const KvEvent *event)
+{
+	g_autoptr(GBytes) key = g_bytes_new_static(event->kv.key.data, event->kv.key.len);
+
+	if (event->type == KV_PUT)
+		mirror_put(log->mirror, &event->kv);
+	else
+		g_hash_table_remove(log->mirror, key);
+	if (!log->quiet)
+		print_event(log, event);
 }
 
 static KeyspaceVerdict log_apply(Keyspace *keyspace, const KvBatch *batch)

@@ -18,6 +18,11 @@ def unescape(text):
     return re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), text)
 
 
+def escape(data):
+    """As keyspace-log prints bytes."""
+    return "".join(chr(c) if 0x21 <= c <= 0x7e and c != 0x5c else f"\\{c:03o}" for c in data)
+
+
 class Log:
     """A keyspace-log, and the state of etcd as its lines alone tell it."""
 
@@ -27,7 +32,7 @@ class Log:
         self.batches = []  # (revision, [(key, value or None)...])
         self.seeds = []  # (revision, keys, changed)
         self.progress = 0
-        self.state = self.reconnects = self.failed = None
+        self.state = self.endpoint = self.reconnects = self.failed = None
         self.reseeds = dict.fromkeys(REASONS, 0)
         self.lost = 0
         self.faults = []
@@ -80,7 +85,7 @@ class Log:
     def _on_begin(self, revision):
         self._diff = {}
 
-    def _on_diff(self, key, value=None):
+    def _on_diff(self, key, value=None, *numbers):
         self._diff[key] = value
 
     def _on_end(self, revision, keys, changed):
@@ -95,11 +100,11 @@ class Log:
         self.batches.append((int(revision), []))
         self._left = int(events)
 
-    def _on_put(self, key, value=b""):
+    def _on_put(self, key, value, *numbers):
         self._set(key, value)
         self._on_event(key, value)
 
-    def _on_delete(self, key):
+    def _on_delete(self, key, mod_revision):
         self._set(key, None)
         self._on_event(key, None)
 
@@ -124,7 +129,8 @@ class Log:
         self.progress = self.revision = int(revision)
 
     def _on_state(self, name, endpoint, reconnects, *rest):
-        self.state, self.reconnects = name.decode(), int(reconnects)
+        self.state, self.endpoint = name.decode(), endpoint.decode()
+        self.reconnects = int(reconnects)
         self.reseeds = dict(zip(REASONS, map(int, rest)))
         self.error = b" ".join(rest[len(REASONS):]).decode()
 

@@ -2,7 +2,6 @@
 /* What gRPC 1.51 and etcd 3.4 were seen to say, and what is left of it. */
 #include <string.h>
 
-#include "endpoint.h"
 #include "reason.h"
 
 static void assert_reason(const char *text, const char *expected)
@@ -29,6 +28,62 @@ static void test_known(void)
 		      "not etcd, or not without TLS");
 }
 
+#define CONNECTING "failed to connect to all addresses; last error: "
+#define HANDSHAKE                                                                                  \
+	CONNECTING "UNKNOWN: ipv4:127.0.0.1:1: Ssl handshake failed: SSL_ERROR_SSL: error:"
+
+static void test_server_certificate(void)
+{
+	assert_reason(HANDSHAKE "0A000086:SSL routines::certificate verify failed",
+		      "the server's certificate is not trusted: not from --cacert's CA, or not "
+		      "valid today");
+	assert_reason(CONNECTING "UNKNOWN: ipv4:127.0.0.1:1: Peer name localhost is not in peer "
+				 "certificate",
+		      "the server's certificate does not name this host");
+}
+
+static void test_client_certificate(void)
+{
+	assert_reason(CONNECTING "UNAVAILABLE: ipv4:127.0.0.1:1: Endpoint read failed",
+		      "the server refuses --cert, or misses it: none given, expired, or not from a "
+		      "CA it trusts");
+	assert_reason(CONNECTING "UNAVAILABLE: ipv4:127.0.0.1:1: Connection reset by peer",
+		      "connection reset at once: TLS at one end only, or --cert refused?");
+	assert_reason(HANDSHAKE "0A000412:SSL routines::sslv3 alert bad certificate",
+		      "the server refuses --cert, or misses it");
+	assert_reason(HANDSHAKE "0A000418:SSL routines::tlsv1 alert unknown ca",
+		      "the server refuses --cert: not from a CA that it trusts");
+	assert_reason(HANDSHAKE "0A000415:SSL routines::sslv3 alert certificate expired",
+		      "the server refuses --cert: expired");
+	assert_reason("empty address list: ", "libssl refuses --cert: is its key too short?");
+}
+
+static void test_other_server(void)
+{
+	assert_reason(CONNECTING "UNAVAILABLE: ipv4:127.0.0.1:1: Socket closed",
+		      "connection closed at once: TLS at one end only?");
+	assert_reason(CONNECTING "INTERNAL: ipv4:127.0.0.1:1: Trying to connect an http1.x server",
+		      "not etcd: it speaks HTTP/1");
+	assert_reason(CONNECTING "UNKNOWN: ipv4:127.0.0.1:1: Cannot check peer: missing selected "
+				 "ALPN property.",
+		      "not etcd: it has no HTTP/2 over TLS");
+	assert_reason(HANDSHAKE "0A000460:SSL routines::tlsv1 alert no application protocol",
+		      "not etcd: it has no HTTP/2 over TLS");
+	assert_reason(HANDSHAKE "0A00010B:SSL routines::wrong version number",
+		      "the server does not speak TLS");
+	assert_reason(HANDSHAKE "0A00042E:SSL routines::tlsv1 alert protocol version",
+		      "TLS handshake failed: tlsv1 alert protocol version");
+	assert_reason(CONNECTING "UNKNOWN: ipv4:127.0.0.1:1: Handshake read failed",
+		      "the TLS handshake timed out");
+}
+
+/* etcd was there, and went. */
+static void test_connected(void)
+{
+	assert_reason("Socket closed", "connection closed");
+	assert_reason("recvmsg:Connection reset by peer", "connection reset");
+}
+
 static void test_others(void)
 {
 	assert_reason("etcdserver: no leader", "etcdserver: no leader");
@@ -52,30 +107,16 @@ static void test_refusal(void)
 	g_assert_false(reason_is_refusal(""));
 }
 
-static void test_endpoints(void)
-{
-	static const char *const names[] = {"a:1", "b:2", NULL};
-	g_autoptr(EndpointList) list = endpoint_list_new(names);
-	g_autofree char *reasons = NULL;
-
-	g_assert_null(endpoint_list_current(list));
-	g_assert_cmpstr(endpoint_list_next(list), ==, "a:1");
-	endpoint_list_blame(list, "old");
-	endpoint_list_blame(list, "refused");
-	g_assert_cmpstr(endpoint_list_next(list), ==, "b:2");
-	g_assert_cmpstr(endpoint_list_current(list), ==, "b:2");
-	g_assert_cmpstr(endpoint_list_next(list), ==, "a:1");
-	reasons = endpoint_list_reasons(list);
-	g_assert_cmpstr(reasons, ==, "a:1: refused; b:2: no answer");
-}
-
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/reason/known", test_known);
+	g_test_add_func("/reason/server-certificate", test_server_certificate);
+	g_test_add_func("/reason/client-certificate", test_client_certificate);
+	g_test_add_func("/reason/other-server", test_other_server);
+	g_test_add_func("/reason/connected", test_connected);
 	g_test_add_func("/reason/others", test_others);
 	g_test_add_func("/reason/one-line", test_one_line);
 	g_test_add_func("/reason/refusal", test_refusal);
-	g_test_add_func("/reason/endpoints", test_endpoints);
 	return g_test_run();
 }

@@ -6,6 +6,13 @@
 	"close\n"                                                                                  \
 	"read-page first\n"                                                                        \
 	" = seeding\n"
+/* The first time that a history seems to be another. */
+#define DOUBT                                                                                      \
+	FAIL "> timer\n"                                                                           \
+	     "connect\n"                                                                           \
+	     "probe a@9\n"                                                                         \
+	     " = probing\n"
+#define FAIL "blame\n" WAIT
 #define WAIT                                                                                       \
 	"close\n"                                                                                  \
 	"arm\n"                                                                                    \
@@ -33,12 +40,9 @@ static void test_seed_in_pages(void)
 		       "seed-page\n"
 		       "seed-end\n"
 		       " = opening\n"
-		       "> created 20\n"
-		       "receive\n"
-		       "arm\n"
-		       " = live\n"
+		       "> created 20\n" TRANSCRIPT_CREATED
 		       /* the anchor is the newest of all pages */
-		       "> ended\n" WAIT "> timer\n"
+		       "> ended\n" FAIL "> timer\n"
 		       "connect\n"
 		       "probe b@9\n"
 		       " = probing\n");
@@ -81,7 +85,7 @@ static void test_seed_fails(void)
 		       "connect\n"
 		       "read-page first\n"
 		       " = seeding\n"
-		       "> failed away\n" WAIT "> timer\n"
+		       "> failed away\n" FAIL "> timer\n"
 		       "connect\n"
 		       "read-page first\n"
 		       " = seeding\n"
@@ -89,7 +93,7 @@ static void test_seed_fails(void)
 		       "seed-begin 10\n"
 		       "read-page\n"
 		       "seed-page\n"
-		       "> failed future\n" WAIT "> timer\n"
+		       "> failed future\n" FAIL "> timer\n"
 		       "connect\n"
 		       "read-page first\n"
 		       " = seeding\n");
@@ -99,17 +103,21 @@ static void test_reseed_in_another_history(void)
 {
 	Resume resume;
 
-	resume_init(&resume, 1);
-	transcript_check(&resume, TRANSCRIPT_LIVE
-			 "> canceled compact=12\n" AGAIN
-			 /* lower than what we had: the page is taken all the same */
-			 "> page 5 newest=a@4\n"
-			 "seed-begin 5\n"
-			 "open 6\n"
-			 "arm\n"
-			 "seed-page\n"
-			 "seed-end\n"
-			 " = opening\n");
+	resume_init(&resume, 1, 1);
+	transcript_check(&resume,
+			 TRANSCRIPT_LIVE "> canceled compact=12\n" AGAIN
+					 /* lower than what we had: taken the second time */
+					 "> page 5 newest=a@4\n" FAIL "> timer\n"
+					 "connect\n"
+					 "read-page first\n"
+					 " = seeding\n"
+					 "> page 5 newest=a@4\n"
+					 "seed-begin 5\n"
+					 "open 6\n"
+					 "arm\n"
+					 "seed-page\n"
+					 "seed-end\n"
+					 " = opening\n");
 	g_assert_cmpint(resume.reseeds[KEYSPACE_RESEED_COMPACTED], ==, 1);
 	g_assert_cmpint(resume.reseeds[KEYSPACE_RESEED_HISTORY], ==, 1);
 	resume_clear(&resume);
@@ -138,10 +146,7 @@ static void test_open_compacted(void)
 /* etcd says created first even when it then finds the revision gone. */
 static void test_open_created_then_compacted(void)
 {
-	transcript_run(TRANSCRIPT_OPENING "> created 15\n"
-					  "receive\n"
-					  "arm\n"
-					  " = live\n"
+	transcript_run(TRANSCRIPT_OPENING "> created 15\n" TRANSCRIPT_CREATED
 					  "> canceled compact=20\n" AGAIN);
 }
 
@@ -155,12 +160,38 @@ static void test_open_refused(void)
 		       "seed-page\n"
 		       "seed-end\n"
 		       " = opening\n"
-		       "> canceled id=-1 reason=etcdserver:_permission_denied\n" WAIT);
+		       "> canceled id=-1 reason=etcdserver:_permission_denied\n" FAIL);
+}
+
+/* Said in words once it may be the token, the second time it is true. */
+static void test_open_denied(void)
+{
+	static const char again[] = "> timer\n"
+				    "connect\n"
+				    "probe\n"
+				    " = probing\n"
+				    "> probed 10\n"
+				    "open 11\n"
+				    "arm\n"
+				    " = opening\n";
+	Resume resume;
+
+	resume_init(&resume, 1, 1);
+	transcript_check(&resume, TRANSCRIPT_OPENING);
+	transcript_check(&resume, "> canceled id=-1 reason=etcdserver:_permission_denied\n" FAIL);
+	g_assert_cmpint(resume.shown, ==, KEYSPACE_RECONNECTING);
+	transcript_check(&resume, again);
+	transcript_check(&resume, "> ended refused\n" FAIL);
+	g_assert_cmpint(resume.shown, ==, KEYSPACE_DENIED);
+	transcript_check(&resume, again);
+	transcript_check(&resume, "> created 10\n" TRANSCRIPT_CREATED "> ended refused\n" FAIL);
+	g_assert_cmpint(resume.shown, ==, KEYSPACE_RECONNECTING);
+	resume_clear(&resume);
 }
 
 static void test_open_ended(void)
 {
-	transcript_run(TRANSCRIPT_OPENING "> ended\n" WAIT "> timer\n"
+	transcript_run(TRANSCRIPT_OPENING "> ended\n" FAIL "> timer\n"
 					  "connect\n"
 					  "probe\n"
 					  " = probing\n");
@@ -168,12 +199,12 @@ static void test_open_ended(void)
 
 static void test_open_silent(void)
 {
-	transcript_run(TRANSCRIPT_OPENING "> timer\n" WAIT);
+	transcript_run(TRANSCRIPT_OPENING "> timer\n" FAIL);
 }
 
 static void test_open_on_member_behind(void)
 {
-	transcript_run(TRANSCRIPT_OPENING "> created 9\n" WAIT "> timer\n"
+	transcript_run(TRANSCRIPT_OPENING "> created 9\n" FAIL "> timer\n"
 					  "connect\n"
 					  "probe\n"
 					  " = probing\n"
@@ -185,8 +216,8 @@ static void test_open_on_member_behind(void)
 
 static void test_open_out_of_turn(void)
 {
-	transcript_run(TRANSCRIPT_OPENING "> events +a@11\n" WAIT);
-	transcript_run(TRANSCRIPT_OPENING "> created 10 id=0\n" WAIT);
+	transcript_run(TRANSCRIPT_OPENING "> events +a@11\n" FAIL);
+	transcript_run(TRANSCRIPT_OPENING "> created 10 id=0\n" FAIL);
 }
 
 /* ---- live: what moves the revision, and what does not ---- */
@@ -198,7 +229,7 @@ static void test_live_events(void)
 				       "deliver 13 +c\n"
 				       "receive\n"
 				       /* not after 14, which only the header says */
-				       "> ended\n" WAIT "> timer\n"
+				       "> ended\n" FAIL "> timer\n"
 				       "connect\n"
 				       "probe c@13\n"
 				       " = probing\n"
@@ -213,7 +244,7 @@ static void test_live_progress(void)
 	transcript_run(TRANSCRIPT_LIVE "> progress 50\n"
 				       "tell-progress 50\n"
 				       "receive\n"
-				       "> ended\n" WAIT "> timer\n"
+				       "> ended\n" FAIL "> timer\n"
 				       "connect\n"
 				       "probe a@9\n"
 				       " = probing\n"
@@ -222,11 +253,8 @@ static void test_live_progress(void)
 				       "arm\n"
 				       " = opening\n"
 				       /* nor does created */
-				       "> created 70\n"
-				       "receive\n"
-				       "arm\n"
-				       " = live\n"
-				       "> ended\n" WAIT "> timer\n"
+				       "> created 70\n" TRANSCRIPT_CREATED "> ended\n" FAIL
+				       "> timer\n"
 				       "connect\n"
 				       "probe a@9\n"
 				       " = probing\n"
@@ -252,14 +280,18 @@ static void test_live_replay(void)
 {
 	Resume resume;
 
-	resume_init(&resume, 1);
+	resume_init(&resume, 1, 1);
 	transcript_check(&resume, TRANSCRIPT_LIVE "> events +a@11\n"
 						  "deliver 11 +a\n"
 						  "receive\n"
 						  "> events +x@5 +y@5 +z@10 +a@11 +b@12\n"
+						  "verify 5 +x +y\n"
+						  "verify 10 +z\n"
+						  "verify 11 +a\n"
 						  "deliver 12 +b\n"
 						  "receive\n"
 						  "> events +b@12\n"
+						  "verify 12 +b\n"
 						  "receive\n");
 	g_assert_cmpint(resume.replays_dropped, ==, 5);
 	resume_clear(&resume);
@@ -278,6 +310,51 @@ static void test_live_canceled(void)
 	transcript_run(TRANSCRIPT_LIVE "> canceled\n" AGAIN);
 	transcript_run(TRANSCRIPT_LIVE "> canceled id=-1\n" AGAIN);
 	transcript_run(TRANSCRIPT_LIVE "> canceled id=5 compact=3\n" AGAIN);
+}
+
+/* Where etcd stands is asked of the watch as well, if the server does it right. */
+static void test_live_asked_for_progress(void)
+{
+	transcript_run(TRANSCRIPT_LIVE "> version 3.5.16\n"
+				       "> progress 50 id=-1\n" /* nobody asked */
+				       "receive\n"
+				       "> timer\n"
+				       "probe\n"
+				       "arm\n"
+				       "> probed 60\n"
+				       "ask-progress\n"
+				       "> progress 61 id=-1\n"
+				       "tell-progress 61\n"
+				       "receive\n"
+				       "> timer\n"
+				       "probe\n"
+				       "arm\n"
+				       "> probed 70\n"
+				       "ask-progress\n"
+				       "> wait 29\n"
+				       "> timer\n"
+				       "probe\n"
+				       "arm\n"
+				       "> wait 1\n"
+				       "> timer\n" FAIL);
+	transcript_run(TRANSCRIPT_LIVE "> version 3.4.23\n"
+				       "> timer\n"
+				       "probe\n"
+				       "arm\n"
+				       "> probed 60\n"
+				       "> progress 61 id=-1\n"
+				       "receive\n");
+}
+
+/* Not more than one request at a time. */
+static void test_live_version_pending(void)
+{
+	transcript_run(TRANSCRIPT_LIVE "> timer\n"
+				       "arm\n"
+				       "> version\n"
+				       "> timer\n"
+				       "probe\n"
+				       "arm\n");
 }
 
 /* ---- live: fragments ---- */
@@ -315,7 +392,7 @@ static void test_fragment_then_death(void)
 				       /* a half revision is no progress */
 				       "> progress 40\n"
 				       "receive\n"
-				       "> ended\n" WAIT "> timer\n"
+				       "> ended\n" FAIL "> timer\n"
 				       "connect\n"
 				       "probe a@11\n"
 				       " = probing\n"
@@ -323,11 +400,7 @@ static void test_fragment_then_death(void)
 				       "open 12\n"
 				       "arm\n"
 				       " = opening\n"
-				       "> created 20\n"
-				       "receive\n"
-				       "arm\n"
-				       " = live\n"
-				       "> events +b@12 +c@12\n"
+				       "> created 20\n" TRANSCRIPT_CREATED "> events +b@12 +c@12\n"
 				       "deliver 12 +b +c\n"
 				       "receive\n");
 }
@@ -335,8 +408,11 @@ static void test_fragment_then_death(void)
 static void test_fragment_of_replay(void)
 {
 	transcript_run(TRANSCRIPT_LIVE "> events fragment +a@8 +b@9\n"
+				       "verify 8 +a\n"
+				       "verify 9 +b\n"
 				       "receive\n"
 				       "> events +c@9 +d@11\n"
+				       "verify 9 +c\n"
 				       "deliver 11 +d\n"
 				       "receive\n");
 }
@@ -352,24 +428,30 @@ static void test_fragment_then_canceled(void)
 
 static void test_probe_revision_back(void)
 {
-	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 9 kv=a@9\n" AGAIN);
+	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 9 kv=a@9\n" DOUBT
+							  "> probed 9 kv=a@9\n" AGAIN);
 }
 
 static void test_probe_another_cluster(void)
 {
-	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 90 cluster=2 kv=a@9\n" AGAIN);
+	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 90 cluster=2 kv=a@9\n" DOUBT
+							  "> probed 90 cluster=2 kv=a@9\n" AGAIN);
 }
 
 static void test_probe_term_back(void)
 {
-	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 90 term=1 kv=a@9\n" AGAIN);
+	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 90 term=1 kv=a@9\n" DOUBT
+							  "> probed 90 term=1 kv=a@9\n" AGAIN);
 }
 
 static void test_probe_anchor(void)
 {
-	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 90\n" AGAIN);
-	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 90 kv=a@8\n" AGAIN);
-	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> failed future\n" AGAIN);
+	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 90\n" DOUBT
+							  "> probed 90\n" AGAIN);
+	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 90 kv=a@8\n" DOUBT
+							  "> probed 90 kv=a@8\n" AGAIN);
+	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> failed future\n" DOUBT
+							  "> failed future\n" AGAIN);
 }
 
 /* After the put, the deletion, if that is newer. */
@@ -378,7 +460,7 @@ static void test_probe_anchor_deleted(void)
 	static const char deleted[] = "> events -b@11\n"
 				      "deliver 11 -b\n"
 				      "receive\n"
-				      "> ended\n" WAIT "> timer\n"
+				      "> ended\n" FAIL "> timer\n"
 				      "connect\n"
 				      "probe a@9\n"
 				      " = probing\n"
@@ -386,21 +468,21 @@ static void test_probe_anchor_deleted(void)
 				      "probe b@11\n";
 	Resume resume;
 
-	resume_init(&resume, 1);
+	resume_init(&resume, 1, 1);
 	transcript_check(&resume, TRANSCRIPT_LIVE);
 	transcript_check(&resume, deleted);
 	transcript_check(&resume, "> probed 90\n"
 				  "open 12\n"
 				  "arm\n"
 				  " = opening\n"
-				  "> ended\n" WAIT "> timer\n"
+				  "> ended\n" FAIL "> timer\n"
 				  "connect\n"
 				  "probe a@9\n"
 				  " = probing\n"
 				  /* a compacted one is passed over */
 				  "> failed compacted\n"
 				  "probe b@11\n"
-				  "> probed 90 kv=b@4\n" AGAIN);
+				  "> probed 90 kv=b@4\n" FAIL);
 	resume_clear(&resume);
 }
 
@@ -417,11 +499,39 @@ static void test_probe_anchor_compacted(void)
 	transcript_run(TRANSCRIPT_LIVE "> events +b@11\n"
 				       "deliver 11 +b\n"
 				       "receive\n"
-				       "> ended\n" WAIT "> timer\n"
+				       "> ended\n" FAIL "> timer\n"
 				       "connect\n"
 				       "probe b@11\n"
 				       " = probing\n"
 				       "> failed compacted\n" AGAIN);
+}
+
+/* One of three endpoints leads elsewhere: the next is asked, and is right. */
+static void test_probe_doubt_settled(void)
+{
+	Resume resume;
+
+	resume_init(&resume, 3, 1);
+	transcript_check(&resume, TRANSCRIPT_LIVE TRANSCRIPT_PROBING
+			 "> probed 90 cluster=2\n" DOUBT "> probed 90 kv=a@9\n"
+			 "open 11\n"
+			 "arm\n"
+			 " = opening\n"
+			 "> ended\n" DOUBT "> probed 90 cluster=2\n" DOUBT);
+	g_assert_cmpint(resume.reseeds[KEYSPACE_RESEED_HISTORY], ==, 0);
+	resume_clear(&resume);
+}
+
+/* All three are asked; who is away has no say. */
+static void test_probe_doubt_confirmed(void)
+{
+	Resume resume;
+
+	resume_init(&resume, 3, 1);
+	transcript_check(&resume, TRANSCRIPT_LIVE TRANSCRIPT_PROBING
+			 "> probed 9\n" DOUBT "> failed away\n" DOUBT "> probed 9\n" AGAIN);
+	g_assert_cmpint(resume.reseeds[KEYSPACE_RESEED_HISTORY], ==, 1);
+	resume_clear(&resume);
 }
 
 static void test_probe_too_far_behind(void)
@@ -435,16 +545,17 @@ static void test_probe_too_far_behind(void)
 
 static void test_probe_fails(void)
 {
-	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> failed away\n" WAIT "> timer\n"
+	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> failed away\n" FAIL "> timer\n"
 							  "connect\n"
 							  "probe a@9\n"
 							  " = probing\n"
-							  "> failed refused\n" WAIT);
+							  "> failed refused\n" FAIL);
 }
 
 static void test_probe_while_live(void)
 {
-	transcript_run(TRANSCRIPT_LIVE "> timer\n"
+	transcript_run(TRANSCRIPT_LIVE "> version\n"
+				       "> timer\n"
 				       "probe\n"
 				       "arm\n"
 				       /* asked at 10, answered when we are at 11 */
@@ -458,22 +569,23 @@ static void test_probe_while_live(void)
 				       /* one at a time */
 				       "> timer\n"
 				       "arm\n"
-				       "> probed 10\n" AGAIN);
-	transcript_run(TRANSCRIPT_LIVE "> timer\n"
+				       "> probed 10\n" FAIL);
+	transcript_run(TRANSCRIPT_LIVE "> version\n"
+				       "> timer\n"
 				       "probe\n"
 				       "arm\n"
-				       "> failed away\n" WAIT);
+				       "> failed away\n" FAIL);
 }
 
 /* ---- backoff ---- */
 
 static gint64 backoff_after_failure(Resume *resume)
 {
-	transcript_check(resume, "> failed away\n" WAIT "> timer\n"
+	transcript_check(resume, "> failed away\n" FAIL "> timer\n"
 				 "connect\n"
 				 "read-page first\n"
 				 " = seeding\n");
-	return resume->backoff_us;
+	return resume->backoff.last_us;
 }
 
 static void test_backoff_grows(void)
@@ -481,7 +593,7 @@ static void test_backoff_grows(void)
 	Resume resume;
 	gint64 before = 50000;
 
-	resume_init(&resume, 7);
+	resume_init(&resume, 1, 7);
 	transcript_check(&resume, "> start\n"
 				  "connect\n"
 				  "read-page first\n"
@@ -506,11 +618,7 @@ static void test_backoff_reset(void)
 				       "seed-page\n"
 				       "seed-end\n"
 				       " = opening\n"
-				       "> created 11\n"
-				       "receive\n"
-				       "arm\n"
-				       " = live\n"
-				       "> wait 9\n"
+				       "> created 11\n" TRANSCRIPT_CREATED "> wait 9\n"
 				       "> canceled\n" WAIT "> timer\n"
 				       "connect\n"
 				       "read-page first\n"
@@ -522,11 +630,7 @@ static void test_backoff_reset(void)
 				       "seed-page\n"
 				       "seed-end\n"
 				       " = opening\n"
-				       "> created 12\n"
-				       "receive\n"
-				       "arm\n"
-				       " = live\n"
-				       "> wait 10\n"
+				       "> created 12\n" TRANSCRIPT_CREATED "> wait 10\n"
 				       "> canceled\n" AGAIN);
 }
 
@@ -536,13 +640,17 @@ static void test_shown(void)
 {
 	Resume resume;
 
-	resume_init(&resume, 1);
+	resume_init(&resume, 1, 1);
 	g_assert_cmpint(resume.shown, ==, KEYSPACE_SEEDING);
 	transcript_check(&resume, TRANSCRIPT_LIVE);
 	g_assert_cmpint(resume.shown, ==, KEYSPACE_LIVE);
 	transcript_check(&resume, TRANSCRIPT_PROBING);
 	g_assert_cmpint(resume.shown, ==, KEYSPACE_RECONNECTING);
 	g_assert_cmpstr(resume.last_error, ==, "a reason");
+	transcript_check(&resume, "> failed refused\n" DOUBT);
+	g_assert_cmpint(resume.shown, ==, KEYSPACE_DENIED);
+	transcript_check(&resume, "> probed 90\n" DOUBT);
+	g_assert_cmpint(resume.shown, ==, KEYSPACE_RECONNECTING);
 	transcript_check(&resume, "> probed 90\n" AGAIN);
 	g_assert_cmpint(resume.shown, ==, KEYSPACE_RESEEDING);
 	g_assert_cmpint(resume.reconnects, ==, 0);
@@ -570,6 +678,7 @@ static const struct {
     {"/resume/open/compacted", test_open_compacted},
     {"/resume/open/created-then-compacted", test_open_created_then_compacted},
     {"/resume/open/refused", test_open_refused},
+    {"/resume/open/denied", test_open_denied},
     {"/resume/open/ended", test_open_ended},
     {"/resume/open/silent", test_open_silent},
     {"/resume/open/member-behind", test_open_on_member_behind},
@@ -580,6 +689,8 @@ static const struct {
     {"/resume/live/replay", test_live_replay},
     {"/resume/live/lost", test_live_lost},
     {"/resume/live/canceled", test_live_canceled},
+    {"/resume/live/asked-for-progress", test_live_asked_for_progress},
+    {"/resume/live/version-pending", test_live_version_pending},
     {"/resume/fragment/inside-revision", test_fragment_inside_revision},
     {"/resume/fragment/between-revisions", test_fragment_between_revisions},
     {"/resume/fragment/then-death", test_fragment_then_death},
@@ -591,6 +702,8 @@ static const struct {
     {"/resume/probe/anchor", test_probe_anchor},
     {"/resume/probe/anchor-deleted", test_probe_anchor_deleted},
     {"/resume/probe/anchor-compacted", test_probe_anchor_compacted},
+    {"/resume/probe/doubt-settled", test_probe_doubt_settled},
+    {"/resume/probe/doubt-confirmed", test_probe_doubt_confirmed},
     {"/resume/probe/too-far-behind", test_probe_too_far_behind},
     {"/resume/probe/fails", test_probe_fails},
     {"/resume/probe/while-live", test_probe_while_live},

@@ -132,6 +132,8 @@ static ResumeInput line_input(Line *line)
 		return line_failure(line, RESUME_ENDED);
 	if (g_str_equal(word, "failed"))
 		return line_failure(line, RESUME_FAILED);
+	if (g_str_equal(word, "version"))
+		return (ResumeInput){RESUME_VERSION, .version = line->words[1]};
 	if (g_str_equal(word, "page"))
 		return (ResumeInput){
 		    RESUME_PAGED,
@@ -142,9 +144,9 @@ static ResumeInput line_input(Line *line)
 	return line_response(line);
 }
 
-static void write_deliver(GString *out, const KvBatch *batch)
+static void write_batch(GString *out, const char *name, const KvBatch *batch)
 {
-	g_string_append_printf(out, "deliver %" G_GINT64_FORMAT, batch->revision);
+	g_string_append_printf(out, "%s %" G_GINT64_FORMAT, name, batch->revision);
 	for (gsize i = 0; i < batch->n_events; i++) {
 		const KvEvent *event = &batch->events[i];
 
@@ -168,6 +170,7 @@ static void write_probe(GString *out, const ResumeAction *action)
 static void write_action(GString *out, const ResumeAction *action)
 {
 	static const char *const names[] = {
+	    [RESUME_BLAME] = "blame",
 	    [RESUME_CONNECT] = "connect",
 	    [RESUME_CLOSE] = "close",
 	    [RESUME_RECEIVE] = "receive",
@@ -177,6 +180,10 @@ static void write_action(GString *out, const ResumeAction *action)
 	    [RESUME_OPEN] = "open",
 	    [RESUME_SEED_BEGIN] = "seed-begin",
 	    [RESUME_PROGRESS] = "tell-progress",
+	    [RESUME_DELIVER] = "deliver",
+	    [RESUME_VERIFY] = "verify",
+	    [RESUME_ASK_VERSION] = "ask-version",
+	    [RESUME_ASK_PROGRESS] = "ask-progress",
 	};
 
 	switch (action->type) {
@@ -187,7 +194,8 @@ static void write_action(GString *out, const ResumeAction *action)
 		write_probe(out, action);
 		break;
 	case RESUME_DELIVER:
-		write_deliver(out, &action->batch);
+	case RESUME_VERIFY:
+		write_batch(out, names[action->type], &action->batch);
 		break;
 	case RESUME_OPEN:
 	case RESUME_SEED_BEGIN:
@@ -224,6 +232,8 @@ static void run_line(Resume *resume, const char *text, GString *out)
 	line.events = g_array_new(FALSE, FALSE, sizeof(KvEvent));
 	if (g_str_equal(line.words[0], "wait"))
 		now_us += word_revision(&line) * G_TIME_SPAN_SECOND;
+	else if (g_str_equal(line.words[0], "endpoints"))
+		resume->doubt.n_endpoints = word_revision(&line);
 	else
 		step(resume, &line, out);
 	g_array_unref(line.events);
@@ -245,7 +255,7 @@ void transcript_run(const char *expected)
 {
 	Resume resume;
 
-	resume_init(&resume, 1);
+	resume_init(&resume, 1, 1);
 	transcript_check(&resume, expected);
 	resume_clear(&resume);
 }

@@ -4,7 +4,7 @@
  * A transcript is lines.  One that begins with `> ` is an input; those after it
  * are the actions it must lead to, and ` = STATE` if that changes.
  *
- *   > start | timer | lost | ended
+ *   > start | timer | lost | ended [refused] | version [VERSION]
  *   > page REVISION [more] [newest=KEY@REVISION]
  *   > probed REVISION [kv=KEY@REVISION]
  *   > failed away|compacted|future|refused
@@ -13,6 +13,7 @@
  *   > progress REVISION [id=N]
  *   > canceled [compact=REVISION] [reason=A_BLANK_IS_WRITTEN_SO] [id=N]
  *   > wait SECONDS              no input, but time goes by
+ *   > endpoints N               no input, but so many there are; 1 if not said
  *
  * page, probed: also [cluster=N] [term=N], 1 and 2 if not given.
  */
@@ -41,14 +42,19 @@ void transcript_run(const char *expected);
 	"seed-page\n"                                                                              \
 	"seed-end\n"                                                                               \
 	" = opening\n"                                                                             \
-	"> created 10\n"                                                                           \
+	"> created 10\n" TRANSCRIPT_CREATED
+
+/* What follows `created`. */
+#define TRANSCRIPT_CREATED                                                                         \
 	"receive\n"                                                                                \
+	"ask-version\n"                                                                            \
 	"arm\n"                                                                                    \
 	" = live\n"
 
 /* From there: the stream ends, and the probe goes out. */
 #define TRANSCRIPT_PROBING                                                                         \
 	"> ended\n"                                                                                \
+	"blame\n"                                                                                  \
 	"close\n"                                                                                  \
 	"arm\n"                                                                                    \
 	" = waiting\n"                                                                             \

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "auth.h"
+
+#include <string.h>
+
+#include "file.h"
+#include "wire.h"
+
+void auth_init(Auth *auth, const WatchAuth *config)
+{
+	*auth = (Auth){
+	    .user = g_strdup(config->user),
+	    .password = g_strdup(config->password),
+	    .password_file = g_strdup(config->password_file),
+	};
+}
+
+static void secret_free(char *secret)
+{
+	if (secret)
+		explicit_bzero(secret, strlen(secret));
+	g_free(secret);
+}
+
+void auth_forget(Auth *auth)
+{
+	g_clear_pointer(&auth->token, secret_free);
+	auth->off = FALSE;
+}
+
+void auth_clear(Auth *auth)
+{
+	auth_forget(auth);
+	g_clear_pointer(&auth->user, g_free);
+	g_clear_pointer(&auth->password, secret_free);
+	g_clear_pointer(&auth->password_file, g_free);
+}
+
+gboolean auth_is_due(const Auth *auth)
+{
+	return auth->user && !auth->token && !auth->off;
+}
+
+gboolean auth_load(Auth *auth, GError **error)
+{
+	char *text;
+
+	if (!auth->password_file)
+		return TRUE;
+	text = file_read("--password-file", auth->password_file, error);
+	if (!text)
+		return FALSE;
+	if (g_str_has_suffix(text, "\n"))
+		text[strlen(text) - 1] = '\0';
+	secret_free(auth->password);
+	auth->password = text;
+	return TRUE;
+}
+
+GBytes *auth_request(const Auth *auth)
+{
+	return wire_authenticate_encode(auth->user, auth->password);
+}
+
+void auth_take(Auth *auth, const char *token)
+{
+	secret_free(auth->token);
+	auth->token = g_strdup(token);
+	auth->fresh = TRUE;
+}
+
+gboolean auth_refused(Auth *auth, const char *reason)
+{
+	auth->off = strstr(reason, "authentication is not enabled") != NULL;
+	auth->fresh = auth->off;
+	return auth->off;
+}
+
+void auth_granted(Auth *auth)
+{
+	auth->fresh = FALSE;
+}
+
+gboolean auth_retry(Auth *auth)
+{
+	if (!auth->user || auth->fresh)
+		return FALSE;
+	auth_forget(auth);
+	return TRUE;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* auth.h - who we are to etcd, and the token that shows it.
+ *
+ * A token is worth little: it expires on the member that does not see it, dies
+ * with a restart, and with any change of users or roles.  So each connection asks
+ * for its own, and a request that is refused asks once more.
+ */
+#ifndef AUTH_H
+#define AUTH_H
+
+#include "watch.h"
+
+typedef struct {
+	char *user;	/* NULL: no authentication */
+	char *password; /* NULL before auth_load, if it is in a file */
+	char *password_file;
+	char *token;	/* NULL: none yet */
+	gboolean off;	/* etcd says that it has no authentication */
+	gboolean fresh; /* and no request has been granted since */
+} Auth;
+
+/* CONFIG is copied. */
+void auth_init(Auth *auth, const WatchAuth *config);
+void auth_clear(Auth *auth);
+
+/* Reads the password again if it is in a file.  FALSE: the one before stays. */
+gboolean auth_load(Auth *auth, GError **error);
+
+/* A new connection, to whatever member. */
+void auth_forget(Auth *auth);
+
+/* Whether a token must be asked for before anything else. */
+gboolean auth_is_due(const Auth *auth);
+
+/* The request for it. */
+GBytes *auth_request(const Auth *auth);
+
+/* The answer to it. */
+void auth_take(Auth *auth, const char *token);
+
+/* It was refused, for REASON.  TRUE: nothing to do with us, go on without. */
+gboolean auth_refused(Auth *auth, const char *reason);
+
+/* A request was granted. */
+void auth_granted(Auth *auth);
+
+/* A request was refused.  TRUE: perhaps because of the token; ask for another
+ * and try again. */
+gboolean auth_retry(Auth *auth);
+
+#endif
