@@ -66,8 +66,7 @@ void resume_init(Resume *resume, guint n_endpoints, guint32 chance)
 	};
 	history_init(&resume->history);
 	backoff_init(&resume->backoff, chance);
-	fragment_init(&resume->fragment);
-	fragment_init(&resume->delivered);
+	revisions_init(&resume->revisions);
 }
 
 void resume_clear(Resume *resume)
@@ -75,8 +74,7 @@ void resume_clear(Resume *resume)
 	g_clear_pointer(&resume->last_error, g_free);
 	history_clear(&resume->history);
 	backoff_clear(&resume->backoff);
-	fragment_clear(&resume->fragment);
-	fragment_clear(&resume->delivered);
+	revisions_clear(&resume->revisions);
 }
 
 static ResumeAction *act(GArray *actions, ResumeActionType type)
@@ -145,7 +143,7 @@ static void leave(Resume *resume, GArray *actions)
 {
 	if (resume->state == RESUME_LIVE && resume->now_us - resume->live_since_us >= LIVED_US)
 		backoff_reset(&resume->backoff);
-	fragment_reset(&resume->fragment);
+	revisions_drop(&resume->revisions);
 	resume->probing = FALSE;
 	act(actions, RESUME_CLOSE);
 }
@@ -417,55 +415,20 @@ static void deliver(Resume *resume, KvBatch batch, GArray *actions)
 	anchor_batch(resume, &batch);
 }
 
-static gsize same_revision(const EtcdWatch *response, gsize from, gint64 revision)
-{
-	gsize i = from;
-
-	while (i < response->n_events && response->events[i].kv.mod_revision == revision)
-		i++;
-	return i - from;
-}
-
-/* What a fragment left over goes on here, or was whole after all.  Returns how
- * many of the events belonged to it. */
-static gsize finish_fragment(Resume *resume, const EtcdWatch *response, GArray *actions)
-{
-	gint64 revision = fragment_batch(&resume->fragment).revision;
-	gsize n;
-
-	if (revision == 0)
-		return 0;
-	n = same_revision(response, 0, revision);
-	fragment_append(&resume->fragment, response->events, n);
-	if (n == response->n_events && response->fragment)
-		return n;
-	deliver(resume, fragment_batch(&resume->fragment), actions);
-	fragment_move(&resume->fragment, &resume->delivered);
-	return n;
-}
-
 static void take_events(Resume *resume, const EtcdWatch *response, GArray *actions)
 {
-	gsize i = finish_fragment(resume, response, actions);
+	KvBatch batch;
+	gsize at = 0;
 
-	while (i < response->n_events) {
-		const KvEvent *events = &response->events[i];
-		gint64 revision = events[0].kv.mod_revision;
-		gsize n = same_revision(response, i, revision);
-
-		i += n;
-		if (i == response->n_events && response->fragment && revision > resume->applied)
-			fragment_append(&resume->fragment, events, n);
-		else
-			deliver(resume, (KvBatch){revision, events, n}, actions);
-	}
+	while (revisions_next(&resume->revisions, response, &at, &batch))
+		deliver(resume, batch, actions);
 }
 
 /* The only other thing that moves `applied`.  Not past a revision of which we
  * hold a part, and never back. */
 static void take_progress(Resume *resume, gint64 revision, GArray *actions)
 {
-	if (revision <= resume->applied || fragment_batch(&resume->fragment).n_events > 0)
+	if (revision <= resume->applied || revisions_unfinished(&resume->revisions))
 		return;
 	resume->applied = revision;
 	act(actions, RESUME_PROGRESS)->revision = revision;
@@ -600,7 +563,7 @@ static void step_timer(Resume *resume, GArray *actions)
 void resume_step(Resume *resume, const ResumeInput *input, GArray *actions)
 {
 	resume->now_us = input->now_us;
-	fragment_reset(&resume->delivered);
+	revisions_begin(&resume->revisions);
 
 	switch (input->type) {
 	case RESUME_START:

@@ -33,7 +33,7 @@
  *
  * Invariants: `applied` is 0 or the listener holds exactly that revision;
  * `dirty` unless the listener's state may be resumed; in SEEDING the stream is
- * closed; `fragment` is empty but in LIVE; a request or a stream that is under
+ * closed; no revision is unfinished but in LIVE; a request or a stream that is under
  * way when its state ends is closed (RESUME_CLOSE), so that its answer never
  * becomes an input.
  */
@@ -42,11 +42,11 @@
 
 #include "backoff.h"
 #include "doubt.h"
-#include "fragment.h"
 #include "history.h"
 #include "keyspace.h"
 #include "lag.h"
 #include "response.h"
+#include "revisions.h"
 
 /* The id of our one watch on each stream: not 0, which lets etcd choose. */
 #define RESUME_WATCH_ID 1
@@ -155,8 +155,7 @@ typedef struct {
 	gint64 probe_floor;		   /* what a probe under way must not be below */
 	const HistoryAnchor *probe_anchor; /* what it asks for; NULL: nothing */
 	gboolean probing;		   /* one is under way beside the stream */
-	Fragment fragment;
-	Fragment delivered; /* on its way out: forgotten at the next step */
+	Revisions revisions;
 } Resume;
 
 void resume_init(Resume *resume, guint n_endpoints, guint32 chance);
