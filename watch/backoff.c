@@ -21,6 +21,11 @@ gint64 backoff_next(Backoff *backoff, gint64 max_us)
 	return backoff->last_us;
 }
 
+gint64 backoff_hop(Backoff *backoff)
+{
+	return g_rand_double_range(backoff->rand, 0, MIN_US);
+}
+
 void backoff_reset(Backoff *backoff)
 {
 	backoff->last_us = 0;

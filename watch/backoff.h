@@ -20,6 +20,10 @@ void backoff_clear(Backoff *backoff);
 /* The next delay, at most MAX_US. */
 gint64 backoff_next(Backoff *backoff, gint64 max_us);
 
+/* The delay before somebody else is tried: just so long that not all clients do it
+ * at once. */
+gint64 backoff_hop(Backoff *backoff);
+
 /* The next failure is the first of a series... */
 void backoff_reset(Backoff *backoff);
 /* ...or is not. */

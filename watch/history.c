@@ -61,6 +61,19 @@ void history_anchor(History *history, const KeyValue *kv, KvEventType type)
 	anchor->lease = kv->lease;
 }
 
+void history_anchor_batch(History *history, const KvBatch *batch)
+{
+	gboolean done[2] = {FALSE};
+
+	for (gsize i = batch->n_events; i > 0 && !(done[KV_PUT] && done[KV_DELETE]); i--) {
+		const KvEvent *event = &batch->events[i - 1];
+
+		if (!done[event->type])
+			history_anchor(history, &event->kv, event->type);
+		done[event->type] = TRUE;
+	}
+}
+
 const HistoryAnchor *history_first_anchor(const History *history)
 {
 	if (history->anchors[KV_PUT].revision != 0)

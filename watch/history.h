@@ -41,6 +41,9 @@ void history_see(History *history, const EtcdHeader *header);
 /* KV was put or deleted: the last one applied so far. */
 void history_anchor(History *history, const KeyValue *kv, KvEventType type);
 
+/* All of BATCH was applied. */
+void history_anchor_batch(History *history, const KvBatch *batch);
+
 /* The anchors that are to be checked, one after the other; NULL: none, no more.
  * First the last put, which cannot be there by chance; then the last deletion, if
  * it is newer: it proves little, but the put says nothing of it. */

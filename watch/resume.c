@@ -154,6 +154,18 @@ static void begin_wait(Resume *resume, gint64 max_us, GArray *actions)
 	arm(resume, backoff_next(&resume->backoff, max_us), actions);
 }
 
+/* Each of the other endpoints has its turn before there is a real wait. */
+static void begin_turn(Resume *resume, GArray *actions)
+{
+	resume->failures++;
+	if (resume->failures % resume->doubt.n_endpoints == 0) {
+		begin_wait(resume, BACKOFF_MAX_US, actions);
+		return;
+	}
+	resume->state = RESUME_WAITING;
+	arm(resume, backoff_hop(&resume->backoff), actions);
+}
+
 static void forget_past(Resume *resume)
 {
 	resume->applied = 0;
@@ -174,17 +186,18 @@ static void give_up(Resume *resume, KeyspaceState shown, const char *reason, GAr
 	show(resume, shown);
 	act(actions, RESUME_BLAME);
 	leave(resume, actions);
-	begin_wait(resume, shown == KEYSPACE_DENIED ? DENIED_MAX_US : BACKOFF_MAX_US, actions);
 }
 
 static void fail(Resume *resume, const char *reason, GArray *actions)
 {
 	give_up(resume, KEYSPACE_RECONNECTING, reason, actions);
+	begin_turn(resume, actions);
 }
 
 static void deny(Resume *resume, const char *reason, GArray *actions)
 {
 	give_up(resume, KEYSPACE_DENIED, reason, actions);
+	begin_wait(resume, DENIED_MAX_US, actions);
 }
 
 /* A watch is refused in words alone.  Some servers say so of a token that has
@@ -389,20 +402,6 @@ static void step_version(Resume *resume, const ResumeInput *input, GArray *actio
 
 /* ---- the stream ---- */
 
-/* The last event of each type. */
-static void anchor_batch(Resume *resume, const KvBatch *batch)
-{
-	gboolean done[2] = {FALSE};
-
-	for (gsize i = batch->n_events; i > 0 && !(done[KV_PUT] && done[KV_DELETE]); i--) {
-		const KvEvent *event = &batch->events[i - 1];
-
-		if (!done[event->type])
-			history_anchor(&resume->history, &event->kv, event->type);
-		done[event->type] = TRUE;
-	}
-}
-
 static void deliver(Resume *resume, KvBatch batch, GArray *actions)
 {
 	if (batch.revision <= resume->applied) {
@@ -412,7 +411,7 @@ static void deliver(Resume *resume, KvBatch batch, GArray *actions)
 	}
 	act(actions, RESUME_DELIVER)->batch = batch;
 	resume->applied = batch.revision;
-	anchor_batch(resume, &batch);
+	history_anchor_batch(&resume->history, &batch);
 }
 
 static void take_events(Resume *resume, const EtcdWatch *response, GArray *actions)

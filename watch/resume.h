@@ -149,6 +149,7 @@ typedef struct {
 	gint64 seed_revision; /* 0: the first page is not here yet */
 	gint64 live_since_us;
 	Backoff backoff;
+	guint failures;
 	Doubt doubt;
 	guint refusals; /* of the watch, in a row */
 	Lag lag;

@@ -607,6 +607,22 @@ static void test_backoff_grows(void)
 	resume_clear(&resume);
 }
 
+/* Three endpoints: a wait after each round. */
+static void test_backoff_in_rounds(void)
+{
+	Resume resume;
+
+	resume_init(&resume, 3, 1);
+	transcript_check(&resume, "> start\n"
+				  "connect\n"
+				  "read-page first\n"
+				  " = seeding\n");
+	g_assert_cmpint(backoff_after_failure(&resume), ==, 0);
+	g_assert_cmpint(backoff_after_failure(&resume), ==, 0);
+	g_assert_cmpint(backoff_after_failure(&resume), !=, 0);
+	resume_clear(&resume);
+}
+
 /* Only a watch that lived sets it back, not a connection. */
 static void test_backoff_reset(void)
 {
@@ -707,6 +723,7 @@ static const struct {
     {"/resume/probe/fails", test_probe_fails},
     {"/resume/probe/while-live", test_probe_while_live},
     {"/resume/backoff/grows", test_backoff_grows},
+    {"/resume/backoff/in-rounds", test_backoff_in_rounds},
     {"/resume/backoff/reset", test_backoff_reset},
     {"/resume/shown", test_shown},
 };

@@ -86,6 +86,20 @@ class Live(WatchTest):
         self.assertEqual([(at, len(events)) for at, events in log.batches], [(revision, count)])
         self.assert_current(log)
 
+    def test_lease_of_many_ends(self):
+        """Nobody deleted these keys one by one: one revision, of any size."""
+        self.start_etcd()
+        count = times(100_000)
+        lease = self.etcd.grant(3600)
+        for start in range(0, count, 100):
+            self.etcd.txn(*(put_op(PREFIX + b"%06d" % i, "", lease)
+                            for i in range(start, start + 100)))
+        log = self.start_log().until_seeded()
+        self.etcd.call("lease/revoke", {"ID": str(lease)})
+        log.until(lambda log: not log.keys, "the end of the lease")
+        self.assertEqual([len(events) for _, events in log.batches], [count])
+        self.assert_current(log)
+
     def test_catching_up_in_fragments(self):
         self.start_etcd()
         proxy = self.start_proxy()
