@@ -31,7 +31,8 @@ typedef struct {
 	KvBytes prefix;		      /* keys that begin with it; empty: every key */
 	guint dial_timeout_ms;	      /* for the first contact, all endpoints together */
 	guint command_timeout_ms;     /* for each unary request (a page, a probe) */
-	guint keepalive_time_ms;      /* HTTP/2 ping after so long without a byte; at least 6 s */
+	guint keepalive_time_ms;      /* HTTP/2 ping after so long without a byte, if only
+				       * 6 s, and a probe after so long */
 	guint keepalive_timeout_ms;   /* and the connection is dead after so long */
 	WatchTls tls;
 	WatchAuth auth;

@@ -33,7 +33,12 @@ void driver_init(Driver *driver, const WatchConfig *config, Rpc *rpc, Keyspace *
 	auth_init(&driver->auth, &config->auth);
 	key_range_init(&driver->range, config->prefix);
 	seed_init(&driver->seed, &driver->range);
-	resume_init(&driver->resume, endpoint_list_size(driver->endpoints), g_random_int());
+	resume_init(&driver->resume,
+		    &(ResumeConfig){
+			.n_endpoints = endpoint_list_size(driver->endpoints),
+			.probe_us = config->keepalive_time_ms * G_TIME_SPAN_MILLISECOND,
+			.chance = g_random_int(),
+		    });
 }
 
 static void drop_messages(Driver *driver)

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lag.h"
 
-/* A server that catches up slowly must not be left for one that is slower. */
-#define BEARABLE_US (30 * G_TIME_SPAN_SECOND)
-
 /* The first release of each line whose answer comes in order, and comes. */
 static const struct {
 	guint minor, patch;
@@ -39,9 +36,9 @@ gboolean lag_version_asks(const char *version)
 	return number[0] > 3 || number[1] > right[G_N_ELEMENTS(right) - 1].minor;
 }
 
-void lag_reset(Lag *lag)
+void lag_reset(Lag *lag, gint64 bearable_us)
 {
-	*lag = (Lag){0};
+	*lag = (Lag){.bearable_us = bearable_us};
 }
 
 gboolean lag_probed(Lag *lag, gint64 revision, gint64 applied, gint64 now_us)
@@ -69,5 +66,6 @@ gboolean lag_answered(Lag *lag)
 
 gboolean lag_bearable(Lag *lag, gint64 applied, gint64 now_us)
 {
-	return !lag->answers || applied >= lag->revision || now_us - lag->since_us < BEARABLE_US;
+	return !lag->answers || applied >= lag->revision ||
+	       now_us - lag->since_us < lag->bearable_us;
 }

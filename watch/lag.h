@@ -22,13 +22,14 @@ typedef struct {
 	gboolean asked;	  /* since the last answer */
 	gint64 revision;  /* that the watch must come to; 0: it is there */
 	gint64 since_us;
+	gint64 bearable_us; /* and in this time */
 } Lag;
 
 /* Whether a server of VERSION ("3.5.16") is to be asked. */
 gboolean lag_version_asks(const char *version);
 
 /* A new stream, to whatever server. */
-void lag_reset(Lag *lag);
+void lag_reset(Lag *lag, gint64 bearable_us);
 
 /* A probe found etcd at REVISION and the watch at APPLIED.  TRUE: ask. */
 gboolean lag_probed(Lag *lag, gint64 revision, gint64 applied, gint64 now_us);

@@ -51,21 +51,22 @@
 #define LIVED_US (10 * G_TIME_SPAN_SECOND)
 /* etcd answers `created` at once or not at all. */
 #define OPENING_US (10 * G_TIME_SPAN_SECOND)
-/* While live, between two probes; a half more at random. */
-#define PROBE_US (10 * G_TIME_SPAN_SECOND)
+/* A member that catches up slowly must not be left for one that is slower. */
+#define BEARABLE_PROBES 3
 /* etcd catches up by 1,000 revisions each 100 ms, with writers waiting: from
  * here on, reading again is quicker for us and kinder to it. */
 #define BEHIND_MAX 100000
 
-void resume_init(Resume *resume, guint n_endpoints, guint32 chance)
+void resume_init(Resume *resume, const ResumeConfig *config)
 {
 	*resume = (Resume){
+	    .config = *config,
 	    .dirty = TRUE,
 	    .shown = KEYSPACE_SEEDING,
-	    .doubt.n_endpoints = n_endpoints,
+	    .doubt.n_endpoints = config->n_endpoints,
 	};
 	history_init(&resume->history);
-	backoff_init(&resume->backoff, chance);
+	backoff_init(&resume->backoff, config->chance);
 	revisions_init(&resume->revisions);
 }
 
@@ -91,7 +92,9 @@ static void arm(Resume *resume, gint64 delay_us, GArray *actions)
 
 static void arm_probe(Resume *resume, GArray *actions)
 {
-	arm(resume, g_rand_double_range(resume->backoff.rand, PROBE_US, PROBE_US * 1.5), actions);
+	gint64 least_us = resume->config.probe_us;
+
+	arm(resume, g_rand_double_range(resume->backoff.rand, least_us, least_us * 1.5), actions);
 }
 
 static void G_GNUC_PRINTF(2, 3) blame(Resume *resume, const char *format, ...)
@@ -133,7 +136,7 @@ static void begin_open(Resume *resume, GArray *actions)
 	if (resume->opened)
 		resume->reconnects++;
 	resume->opened = TRUE;
-	lag_reset(&resume->lag);
+	lag_reset(&resume->lag, BEARABLE_PROBES * resume->config.probe_us);
 	act(actions, RESUME_OPEN)->revision = resume->applied + 1;
 	arm(resume, OPENING_US, actions);
 }
@@ -158,7 +161,7 @@ static void begin_wait(Resume *resume, gint64 max_us, GArray *actions)
 static void begin_turn(Resume *resume, GArray *actions)
 {
 	resume->failures++;
-	if (resume->failures % resume->doubt.n_endpoints == 0) {
+	if (resume->failures % resume->config.n_endpoints == 0) {
 		begin_wait(resume, BACKOFF_MAX_US, actions);
 		return;
 	}

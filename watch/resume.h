@@ -132,6 +132,12 @@ typedef struct {
 } ResumeAction;
 
 typedef struct {
+	guint n_endpoints;
+	gint64 probe_us; /* while live, between two probes; up to a half more */
+	guint32 chance;
+} ResumeConfig;
+
+typedef struct {
 	/* for whoever shows it; the rest is private */
 	ResumeState state;
 	KeyspaceState shown;
@@ -143,6 +149,7 @@ typedef struct {
 	char *last_error; /* NULL: none yet */
 	guint64 n_errors;
 
+	ResumeConfig config;
 	gint64 now_us; /* of this step */
 	gboolean dirty;
 	gboolean opened;      /* a stream, ever */
@@ -159,7 +166,7 @@ typedef struct {
 	Revisions revisions;
 } Resume;
 
-void resume_init(Resume *resume, guint n_endpoints, guint32 chance);
+void resume_init(Resume *resume, const ResumeConfig *config);
 void resume_clear(Resume *resume);
 
 /* One step.  Appends ResumeAction to ACTIONS, which the caller has emptied;

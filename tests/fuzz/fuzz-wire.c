@@ -68,7 +68,7 @@ static void run_watch(const guint8 *data, gsize len)
 		touch(response.events[i].kv.key), touch(response.events[i].kv.value);
 
 	/* twice, so that a fragment meets another */
-	resume_init(&resume, 1, 1);
+	resume_init(&resume, &(ResumeConfig){1, G_TIME_SPAN_SECOND, 1});
 	resume.state = RESUME_LIVE;
 	feed(&resume, &response);
 	if (resume.state == RESUME_LIVE)

@@ -27,7 +27,7 @@ static void test_not_to_be_asked(void)
 
 static void test_asked(void)
 {
-	Lag lag = {.asks = TRUE};
+	Lag lag = {.asks = TRUE, .bearable_us = 30 * S};
 
 	g_assert_false(lag_probed(&lag, 10, 10, 0));
 	g_assert_false(lag_answered(&lag));
@@ -38,7 +38,7 @@ static void test_asked(void)
 
 static void test_lagging(void)
 {
-	Lag lag = {.asks = TRUE};
+	Lag lag = {.asks = TRUE, .bearable_us = 30 * S};
 
 	lag_probed(&lag, 20, 10, 0);
 	lag_answered(&lag);
@@ -57,7 +57,7 @@ static void test_lagging(void)
 /* As behind the gRPC proxy. */
 static void test_never_answered(void)
 {
-	Lag lag = {.asks = TRUE};
+	Lag lag = {.asks = TRUE, .bearable_us = 30 * S};
 
 	g_assert_true(lag_probed(&lag, 20, 10, 0));
 	g_assert_true(lag_bearable(&lag, 10, 1000 * S));

@@ -103,7 +103,7 @@ static void test_reseed_in_another_history(void)
 {
 	Resume resume;
 
-	resume_init(&resume, 1, 1);
+	transcript_init(&resume, 1, 1);
 	transcript_check(&resume,
 			 TRANSCRIPT_LIVE "> canceled compact=12\n" AGAIN
 					 /* lower than what we had: taken the second time */
@@ -176,7 +176,7 @@ static void test_open_denied(void)
 				    " = opening\n";
 	Resume resume;
 
-	resume_init(&resume, 1, 1);
+	transcript_init(&resume, 1, 1);
 	transcript_check(&resume, TRANSCRIPT_OPENING);
 	transcript_check(&resume, "> canceled id=-1 reason=etcdserver:_permission_denied\n" FAIL);
 	g_assert_cmpint(resume.shown, ==, KEYSPACE_RECONNECTING);
@@ -280,7 +280,7 @@ static void test_live_replay(void)
 {
 	Resume resume;
 
-	resume_init(&resume, 1, 1);
+	transcript_init(&resume, 1, 1);
 	transcript_check(&resume, TRANSCRIPT_LIVE "> events +a@11\n"
 						  "deliver 11 +a\n"
 						  "receive\n"
@@ -467,7 +467,7 @@ static void test_probe_anchor_deleted(void)
 				      "probe b@11\n";
 	Resume resume;
 
-	resume_init(&resume, 1, 1);
+	transcript_init(&resume, 1, 1);
 	transcript_check(&resume, TRANSCRIPT_LIVE);
 	transcript_check(&resume, deleted);
 	transcript_check(&resume, "> probed 90\n"
@@ -510,7 +510,7 @@ static void test_probe_doubt_settled(void)
 {
 	Resume resume;
 
-	resume_init(&resume, 3, 1);
+	transcript_init(&resume, 3, 1);
 	transcript_check(&resume, TRANSCRIPT_LIVE TRANSCRIPT_PROBING
 			 "> probed 90 cluster=2\n" DOUBT "> probed 90 kv=a@9\n"
 			 "open 11\n"
@@ -526,7 +526,7 @@ static void test_probe_doubt_confirmed(void)
 {
 	Resume resume;
 
-	resume_init(&resume, 3, 1);
+	transcript_init(&resume, 3, 1);
 	transcript_check(&resume, TRANSCRIPT_LIVE TRANSCRIPT_PROBING
 			 "> probed 9\n" DOUBT "> failed away\n" DOUBT "> probed 9\n" AGAIN);
 	g_assert_cmpint(resume.reseeds[KEYSPACE_RESEED_HISTORY], ==, 1);
@@ -592,7 +592,7 @@ static void test_backoff_grows(void)
 	Resume resume;
 	gint64 before = 50000;
 
-	resume_init(&resume, 1, 7);
+	transcript_init(&resume, 1, 7);
 	transcript_check(&resume, "> start\n"
 				  "connect\n"
 				  "read-page first\n"
@@ -612,7 +612,7 @@ static void test_backoff_in_rounds(void)
 {
 	Resume resume;
 
-	resume_init(&resume, 3, 1);
+	transcript_init(&resume, 3, 1);
 	transcript_check(&resume, "> start\n"
 				  "connect\n"
 				  "read-page first\n"
@@ -655,7 +655,7 @@ static void test_shown(void)
 {
 	Resume resume;
 
-	resume_init(&resume, 1, 1);
+	transcript_init(&resume, 1, 1);
 	g_assert_cmpint(resume.shown, ==, KEYSPACE_SEEDING);
 	transcript_check(&resume, TRANSCRIPT_LIVE);
 	g_assert_cmpint(resume.shown, ==, KEYSPACE_LIVE);

@@ -232,8 +232,6 @@ static void run_line(Resume *resume, const char *text, GString *out)
 	line.events = g_array_new(FALSE, FALSE, sizeof(KvEvent));
 	if (g_str_equal(line.words[0], "wait"))
 		now_us += word_revision(&line) * G_TIME_SPAN_SECOND;
-	else if (g_str_equal(line.words[0], "endpoints"))
-		resume->doubt.n_endpoints = word_revision(&line);
 	else
 		step(resume, &line, out);
 	g_array_unref(line.events);
@@ -251,11 +249,16 @@ void transcript_check(Resume *resume, const char *expected)
 	g_assert_cmpstr(out->str, ==, expected);
 }
 
+void transcript_init(Resume *resume, guint n_endpoints, guint32 chance)
+{
+	resume_init(resume, &(ResumeConfig){n_endpoints, 10 * G_TIME_SPAN_SECOND, chance});
+}
+
 void transcript_run(const char *expected)
 {
 	Resume resume;
 
-	resume_init(&resume, 1, 1);
+	transcript_init(&resume, 1, 1);
 	transcript_check(&resume, expected);
 	resume_clear(&resume);
 }

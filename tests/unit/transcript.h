@@ -13,7 +13,6 @@
  *   > progress REVISION [id=N]
  *   > canceled [compact=REVISION] [reason=A_BLANK_IS_WRITTEN_SO] [id=N]
  *   > wait SECONDS              no input, but time goes by
- *   > endpoints N               no input, but so many there are; 1 if not said
  *
  * page, probed: also [cluster=N] [term=N], 1 and 2 if not given.
  */
@@ -22,11 +21,14 @@
 
 #include "resume.h"
 
+/* A probe is due each 10 s. */
+void transcript_init(Resume *resume, guint n_endpoints, guint32 chance);
+
 /* Feeds the inputs in EXPECTED to RESUME; what really happens must be EXPECTED
  * again, or the test fails.  May be called several times. */
 void transcript_check(Resume *resume, const char *expected);
 
-/* The same from a fresh Resume. */
+/* The same from a fresh Resume with one endpoint. */
 void transcript_run(const char *expected);
 
 /* To LIVE at revision 10, the last event being `+a@9`. */
