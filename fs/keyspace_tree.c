@@ -120,6 +120,11 @@ static gboolean holds(Keyspace *keyspace, const KvEvent *event)
 	return tree_holds(of(keyspace)->tree, event);
 }
 
+static guint64 count(Keyspace *keyspace)
+{
+	return tree_totals_locked(of(keyspace)->tree).n_keys;
+}
+
 static void set_status(Keyspace *keyspace, const KeyspaceStatus *status)
 {
 	control_set_status(of(keyspace)->control, status);
@@ -136,6 +141,7 @@ KeyspaceTree *keyspace_tree_new(Tree *tree, InodeTable *inodes, Announcer *annou
 	    .seed_end = seed_end,
 	    .apply = apply_batch,
 	    .holds = holds,
+	    .count = count,
 	    .progress = progress,
 	    .status = set_status,
 	};

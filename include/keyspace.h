@@ -75,6 +75,8 @@ struct Keyspace {
 	/* Whether EVENT, of the applied revision or an older one, has left its
 	 * trace in what is held.  FALSE: it was never applied, or nobody can tell. */
 	gboolean (*holds)(Keyspace *keyspace, const KvEvent *event);
+	/* How many keys are held. */
+	guint64 (*count)(Keyspace *keyspace);
 	/* Every event up to REVISION was delivered; nothing changed. */
 	void (*progress)(Keyspace *keyspace, gint64 revision);
 	/* The state of the connection. */

@@ -218,6 +218,7 @@ static gboolean check_identity(const Credentials *credentials, const TlsMaterial
 
 	if (!material->cert)
 		return TRUE;
+	g_assert(material->key); /* both or neither, says watch.h */
 	if (are_swapped(material))
 		return file_fault(credentials, CERT,
 				  "holds a key, and --key a certificate: swapped?", error);

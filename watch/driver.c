@@ -8,6 +8,7 @@ static const struct {
     [ASK_PAGE] = {"/etcdserverpb.KV/Range", RPC_BULK},
     [ASK_PROBE] = {"/etcdserverpb.KV/Txn", RPC_WATCH},
     [ASK_ANCHOR] = {"/etcdserverpb.KV/Range", RPC_WATCH},
+    [ASK_AUDIT] = {"/etcdserverpb.KV/Range", RPC_WATCH},
     [ASK_VERSION] = {"/etcdserverpb.Maintenance/Status", RPC_WATCH},
 };
 
@@ -223,6 +224,18 @@ static void do_open(Driver *driver, gint64 revision)
 	send_out(driver);
 }
 
+static void do_audit(Driver *driver, gint64 revision)
+{
+	driver->held = driver->keyspace->count(driver->keyspace);
+	do_ask(driver, ASK_AUDIT,
+	       wire_range_encode(&(WireRange){
+		   .key = key_range_bytes(driver->range.key),
+		   .range_end = key_range_bytes(driver->range.end),
+		   .revision = revision,
+		   .count_only = TRUE,
+	       }));
+}
+
 static void do_ask_progress(Driver *driver)
 {
 	g_autoptr(GBytes) message = wire_progress_encode();
@@ -284,6 +297,9 @@ static gboolean driver_act(Driver *driver, const ResumeAction *action)
 		break;
 	case RESUME_ASK_VERSION:
 		do_ask(driver, ASK_VERSION, wire_status_encode());
+		break;
+	case RESUME_AUDIT:
+		do_audit(driver, action->revision);
 		break;
 	case RESUME_ASK_PROGRESS:
 		do_ask_progress(driver);
@@ -408,13 +424,18 @@ static void request_message(gpointer data, const guint8 *bytes, gsize len)
 /* A connection that breaks under a page may also have broken because of it. */
 static void feed_request_failure(Driver *driver, EtcdFailure failure, const char *reason)
 {
+	/* etcd tells its version to some only, and the watch does without */
+	if (driver->ask == ASK_VERSION) {
+		driver_feed(driver, (ResumeInput){RESUME_VERSION, .version = NULL});
+		return;
+	}
 	if (failure == ETCD_REFUSED && auth_retry(&driver->auth)) {
 		send_out(driver);
 		return;
 	}
-	if (driver->ask == ASK_VERSION) {
-		/* etcd tells it to some, and the watch does without */
-		driver_feed(driver, (ResumeInput){RESUME_VERSION, .version = NULL});
+	/* a revision may be compacted, a count may take too long: nobody knows */
+	if (driver->ask == ASK_AUDIT && failure != ETCD_REFUSED) {
+		driver_feed(driver, (ResumeInput){RESUME_AUDITED, .audit = NULL});
 		return;
 	}
 	if (driver->ask == ASK_PAGE && failure == ETCD_AWAY)
@@ -463,6 +484,18 @@ static void feed_probe(Driver *driver)
 			    });
 }
 
+static void feed_audit(Driver *driver)
+{
+	guint64 count = driver->page.count;
+	g_autofree char *difference = NULL;
+
+	if (count != driver->held)
+		difference = g_strdup_printf("etcd counts %" G_GUINT64_FORMAT
+					     " keys where %" G_GUINT64_FORMAT " are held",
+					     count, driver->held);
+	driver_feed(driver, (ResumeInput){RESUME_AUDITED, .audit = difference});
+}
+
 static void feed_answer(Driver *driver)
 {
 	auth_granted(&driver->auth);
@@ -472,6 +505,9 @@ static void feed_answer(Driver *driver)
 		break;
 	case ASK_VERSION:
 		driver_feed(driver, (ResumeInput){RESUME_VERSION, .version = driver->version});
+		break;
+	case ASK_AUDIT:
+		feed_audit(driver);
 		break;
 	default:
 		feed_probe(driver);

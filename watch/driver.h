@@ -20,6 +20,7 @@ typedef enum {
 	ASK_PROBE,  /* where etcd stands, and whether we may read the range */
 	ASK_ANCHOR, /* what a key was at a revision */
 	ASK_VERSION,
+	ASK_AUDIT, /* how many keys there were at a revision */
 } AskKind;
 
 typedef struct {
@@ -44,6 +45,7 @@ typedef struct {
 	gint64 requested_us; /* when it went out */
 	EtcdRange page;	     /* valid during request_ended; so the next two */
 	const char *version;
+	guint64 held; /* how many keys the listener had at the audit's revision */
 	Arena answer;
 	GBytes *opening; /* of a stream that waits for its token; NULL: none */
 	RpcCall *stream; /* NULL: none */

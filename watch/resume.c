@@ -20,7 +20,8 @@
  * nobody can tell what happened in between, and the range is read again.  The
  * revision that it names is no place to resume at.  Old servers also lose
  * events without a word; the listener finds out, because a key's version goes
- * up by one with each put, and refuses the batch: read again.
+ * up by one with each put, and refuses the batch: read again.  Of a key that
+ * nobody touches again it finds out by counting, now and then (RESUME_AUDIT).
  *
  * Another past.  A watch on a revision that etcd has not reached yet is silent
  * until it gets there, and skips what lies between.  This happens when etcd
@@ -42,17 +43,11 @@
 #include <string.h>
 
 #include "reason.h"
+#include "transition.h"
 
-#define BACKOFF_MAX_US (5 * G_TIME_SPAN_SECOND)
-/* Where a person has to act first; each attempt costs etcd a hashed password. */
-#define DENIED_MAX_US (30 * G_TIME_SPAN_SECOND)
-/* A watch that lived so long ends a series of failures; a connection that was
- * made does not, since it may fail again at once, for ever. */
-#define LIVED_US (10 * G_TIME_SPAN_SECOND)
-/* etcd answers `created` at once or not at all. */
-#define OPENING_US (10 * G_TIME_SPAN_SECOND)
-/* A member that catches up slowly must not be left for one that is slower. */
-#define BEARABLE_PROBES 3
+/* An audit is a walk over the range's index in etcd: a thousandth of its time. */
+#define AUDIT_MIN_US G_TIME_SPAN_MINUTE
+#define AUDIT_SHARE 1000
 /* etcd catches up by 1,000 revisions each 100 ms, with writers waiting: from
  * here on, reading again is quicker for us and kinder to it. */
 #define BEHIND_MAX 100000
@@ -78,178 +73,12 @@ void resume_clear(Resume *resume)
 	revisions_clear(&resume->revisions);
 }
 
-static ResumeAction *act(GArray *actions, ResumeActionType type)
-{
-	g_array_set_size(actions, actions->len + 1);
-	g_array_index(actions, ResumeAction, actions->len - 1) = (ResumeAction){.type = type};
-	return &g_array_index(actions, ResumeAction, actions->len - 1);
-}
-
-static void arm(Resume *resume, gint64 delay_us, GArray *actions)
-{
-	act(actions, RESUME_ARM)->at_us = resume->now_us + delay_us;
-}
-
-static void arm_probe(Resume *resume, GArray *actions)
-{
-	gint64 least_us = resume->config.probe_us;
-
-	arm(resume, g_rand_double_range(resume->backoff.rand, least_us, least_us * 1.5), actions);
-}
-
-static void G_GNUC_PRINTF(2, 3) blame(Resume *resume, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	g_free(resume->last_error);
-	resume->last_error = g_strdup_vprintf(format, args);
-	resume->n_errors++;
-	va_end(args);
-}
-
-/* ---- what to do next ---- */
-
-static void begin_seed(Resume *resume, GArray *actions)
-{
-	resume->state = RESUME_SEEDING;
-	resume->dirty = TRUE;
-	resume->seed_revision = 0;
-	act(actions, RESUME_READ_PAGE)->first = TRUE;
-}
-
-static void begin_probe(Resume *resume, const HistoryAnchor *anchor, GArray *actions)
-{
-	ResumeAction *action = act(actions, RESUME_PROBE);
-
-	resume->probe_floor = resume->applied;
-	resume->probe_anchor = anchor;
-	if (!anchor)
-		return;
-	action->anchor.key = (KvBytes){anchor->key->data, anchor->key->len};
-	action->anchor.revision = anchor->revision;
-}
-
-static void begin_open(Resume *resume, GArray *actions)
-{
-	resume->state = RESUME_OPENING;
-	if (resume->opened)
-		resume->reconnects++;
-	resume->opened = TRUE;
-	lag_reset(&resume->lag, BEARABLE_PROBES * resume->config.probe_us);
-	act(actions, RESUME_OPEN)->revision = resume->applied + 1;
-	arm(resume, OPENING_US, actions);
-}
-
-/* Ends whatever is under way. */
-static void leave(Resume *resume, GArray *actions)
-{
-	if (resume->state == RESUME_LIVE && resume->now_us - resume->live_since_us >= LIVED_US)
-		backoff_reset(&resume->backoff);
-	revisions_drop(&resume->revisions);
-	resume->probing = FALSE;
-	act(actions, RESUME_CLOSE);
-}
-
-static void begin_wait(Resume *resume, gint64 max_us, GArray *actions)
-{
-	resume->state = RESUME_WAITING;
-	arm(resume, backoff_next(&resume->backoff, max_us), actions);
-}
-
-/* Each of the other endpoints has its turn before there is a real wait. */
-static void begin_turn(Resume *resume, GArray *actions)
-{
-	resume->failures++;
-	if (resume->failures % resume->config.n_endpoints == 0) {
-		begin_wait(resume, BACKOFF_MAX_US, actions);
-		return;
-	}
-	resume->state = RESUME_WAITING;
-	arm(resume, backoff_hop(&resume->backoff), actions);
-}
-
-static void forget_past(Resume *resume)
-{
-	resume->applied = 0;
-	history_forget(&resume->history);
-}
-
-/* Until the first seed is complete it is SEEDING, whatever goes wrong. */
-static void show(Resume *resume, KeyspaceState state)
-{
-	if (resume->shown != KEYSPACE_SEEDING || !resume->dirty)
-		resume->shown = state;
-}
-
-/* The endpoint is left for the next. */
-static void give_up(Resume *resume, KeyspaceState shown, const char *reason, GArray *actions)
-{
-	blame(resume, "%s", reason);
-	show(resume, shown);
-	act(actions, RESUME_BLAME);
-	leave(resume, actions);
-}
-
-static void fail(Resume *resume, const char *reason, GArray *actions)
-{
-	give_up(resume, KEYSPACE_RECONNECTING, reason, actions);
-	begin_turn(resume, actions);
-}
-
-static void deny(Resume *resume, const char *reason, GArray *actions)
-{
-	give_up(resume, KEYSPACE_DENIED, reason, actions);
-	begin_wait(resume, DENIED_MAX_US, actions);
-}
-
-/* A watch is refused in words alone.  Some servers say so of a token that has
- * expired, and the next attempt has another: the second time it is true. */
-static void refuse_watch(Resume *resume, const char *reason, GArray *actions)
-{
-	resume->refusals++;
-	if (resume->refusals > 1)
-		deny(resume, reason, actions);
-	else
-		fail(resume, reason, actions);
-}
-
-/* The cause has been blamed.  At once if etcd has just answered a probe, or if
- * the last watch lived well; else a range that is compacted faster than it is
- * read would keep etcd busy. */
-static void reseed(Resume *resume, KeyspaceReseedReason reason, GArray *actions)
-{
-	gboolean probed = resume->state == RESUME_PROBING;
-
-	resume->reseeds[reason]++;
-	resume->dirty = TRUE;
-	show(resume, KEYSPACE_RESEEDING);
-	if (reason == KEYSPACE_RESEED_HISTORY)
-		forget_past(resume);
-	leave(resume, actions);
-	if (resume->backoff.last_us != 0 && !probed) {
-		begin_wait(resume, BACKOFF_MAX_US, actions);
-		return;
-	}
-	backoff_start(&resume->backoff);
-	begin_seed(resume, actions);
-}
-
 static void reseed_compacted(Resume *resume, GArray *actions)
 {
-	blame(resume, "revision %" G_GINT64_FORMAT " is compacted",
-	      resume->state == RESUME_SEEDING ? resume->seed_revision : resume->applied + 1);
-	reseed(resume, KEYSPACE_RESEED_COMPACTED, actions);
-}
-
-static void doubt_history(Resume *resume, const char *fault, GArray *actions)
-{
-	if (!doubt_raise(&resume->doubt)) {
-		fail(resume, fault, actions);
-		return;
-	}
-	blame(resume, "%s", fault);
-	reseed(resume, KEYSPACE_RESEED_HISTORY, actions);
+	transition_blame(resume, "revision %" G_GINT64_FORMAT " is compacted",
+			 resume->state == RESUME_SEEDING ? resume->seed_revision
+							 : resume->applied + 1);
+	transition_reseed(resume, KEYSPACE_RESEED_COMPACTED, actions);
 }
 
 /* ---- pages ---- */
@@ -264,23 +93,23 @@ static gboolean judge_first_page(Resume *resume, const EtcdHeader *header, GArra
 		return TRUE;
 	}
 	if (!doubt_raise(&resume->doubt)) {
-		fail(resume, fault, actions);
+		transition_fail(resume, fault, actions);
 		return FALSE;
 	}
 	/* what a seed replaces anyway needs no second one */
-	blame(resume, "%s", fault);
+	transition_blame(resume, "%s", fault);
 	resume->reseeds[KEYSPACE_RESEED_HISTORY]++;
-	forget_past(resume);
+	transition_forget_past(resume);
 	return TRUE;
 }
 
 static void take_first_page(Resume *resume, const EtcdHeader *header, GArray *actions)
 {
 	history_see(&resume->history, header);
-	show(resume, KEYSPACE_RESEEDING);
+	transition_show(resume, KEYSPACE_RESEEDING);
 	history_forget_anchors(&resume->history);
 	resume->seed_revision = header->revision;
-	act(actions, RESUME_SEED_BEGIN)->revision = header->revision;
+	transition_act(actions, RESUME_SEED_BEGIN)->revision = header->revision;
 }
 
 /* The next request goes out before the listener gets the page, and the watch
@@ -297,15 +126,15 @@ static void step_paged(Resume *resume, const ResumeInput *input, GArray *actions
 	if (newest && newest->mod_revision > resume->history.anchors[KV_PUT].revision)
 		history_anchor(&resume->history, newest, KV_PUT);
 	if (input->page.more) {
-		act(actions, RESUME_READ_PAGE);
-		act(actions, RESUME_SEED_PAGE);
+		transition_act(actions, RESUME_READ_PAGE);
+		transition_act(actions, RESUME_SEED_PAGE);
 		return;
 	}
 	resume->applied = resume->seed_revision;
 	resume->dirty = FALSE;
-	begin_open(resume, actions);
-	act(actions, RESUME_SEED_PAGE);
-	act(actions, RESUME_SEED_END);
+	transition_open(resume, actions);
+	transition_act(actions, RESUME_SEED_PAGE);
+	transition_act(actions, RESUME_SEED_END);
 }
 
 /* ---- probes ---- */
@@ -327,7 +156,24 @@ static void end_live_probe(Resume *resume, gint64 revision, GArray *actions)
 {
 	resume->probing = FALSE;
 	if (lag_probed(&resume->lag, revision, resume->applied, resume->now_us))
-		act(actions, RESUME_ASK_PROGRESS);
+		transition_act(actions, RESUME_ASK_PROGRESS);
+	if (resume->now_us < resume->audit_us)
+		return;
+	resume->probing = TRUE;
+	resume->audit_since_us = resume->now_us;
+	transition_act(actions, RESUME_AUDIT)->revision = resume->applied;
+}
+
+static void step_audited(Resume *resume, const ResumeInput *input, GArray *actions)
+{
+	gint64 took_us = resume->now_us - resume->audit_since_us;
+
+	resume->probing = FALSE;
+	resume->audit_us = resume->now_us + MAX(took_us * AUDIT_SHARE, AUDIT_MIN_US);
+	if (!input->audit)
+		return;
+	transition_blame(resume, "%s", input->audit);
+	transition_reseed(resume, KEYSPACE_RESEED_EVENT_LOST, actions);
 }
 
 /* The same, and every probe has gone well. */
@@ -335,11 +181,12 @@ static void end_probe(Resume *resume, gint64 revision, GArray *actions)
 {
 	doubt_settle(&resume->doubt);
 	if (revision - resume->applied <= BEHIND_MAX) {
-		begin_open(resume, actions);
+		transition_open(resume, actions);
 		return;
 	}
-	blame(resume, "%" G_GINT64_FORMAT " revisions behind", revision - resume->applied);
-	reseed(resume, KEYSPACE_RESEED_BEHIND, actions);
+	transition_blame(resume, "%" G_GINT64_FORMAT " revisions behind",
+			 revision - resume->applied);
+	transition_reseed(resume, KEYSPACE_RESEED_BEHIND, actions);
 }
 
 static void step_probed(Resume *resume, const ResumeInput *input, GArray *actions)
@@ -348,7 +195,7 @@ static void step_probed(Resume *resume, const ResumeInput *input, GArray *action
 	const char *fault = probe_fault(resume, input);
 
 	if (fault) {
-		doubt_history(resume, fault, actions);
+		transition_doubt(resume, fault, actions);
 		return;
 	}
 	history_see(&resume->history, &input->probe.header);
@@ -357,7 +204,7 @@ static void step_probed(Resume *resume, const ResumeInput *input, GArray *action
 		return;
 	}
 	if (anchor && history_anchor_after(&resume->history, anchor))
-		begin_probe(resume, history_anchor_after(&resume->history, anchor), actions);
+		transition_probe(resume, history_anchor_after(&resume->history, anchor), actions);
 	else
 		end_probe(resume, input->probe.header.revision, actions);
 }
@@ -368,13 +215,13 @@ static void anchor_failed(Resume *resume, EtcdFailure failure, GArray *actions)
 	const HistoryAnchor *anchor = resume->probe_anchor;
 
 	if (failure == ETCD_FUTURE)
-		doubt_history(resume, "etcd's revision went back", actions);
+		transition_doubt(resume, "etcd's revision went back", actions);
 	/* the next revision is then compacted too, or as good as: old servers
 	 * lose a deletion at the very revision of the compaction */
 	else if (anchor->revision == resume->applied)
 		reseed_compacted(resume, actions);
 	else
-		begin_probe(resume, history_anchor_after(&resume->history, anchor), actions);
+		transition_probe(resume, history_anchor_after(&resume->history, anchor), actions);
 }
 
 static void step_failed(Resume *resume, const ResumeInput *input, GArray *actions)
@@ -392,9 +239,9 @@ static void step_failed(Resume *resume, const ResumeInput *input, GArray *action
 	}
 	doubt_miss(&resume->doubt);
 	if (failure == ETCD_REFUSED)
-		deny(resume, input->failure.reason, actions);
+		transition_deny(resume, input->failure.reason, actions);
 	else
-		fail(resume, input->failure.reason, actions);
+		transition_fail(resume, input->failure.reason, actions);
 }
 
 static void step_version(Resume *resume, const ResumeInput *input, GArray *actions)
@@ -409,10 +256,10 @@ static void deliver(Resume *resume, KvBatch batch, GArray *actions)
 {
 	if (batch.revision <= resume->applied) {
 		resume->replays_dropped += batch.n_events;
-		act(actions, RESUME_VERIFY)->batch = batch;
+		transition_act(actions, RESUME_VERIFY)->batch = batch;
 		return;
 	}
-	act(actions, RESUME_DELIVER)->batch = batch;
+	transition_act(actions, RESUME_DELIVER)->batch = batch;
 	resume->applied = batch.revision;
 	history_anchor_batch(&resume->history, &batch);
 }
@@ -433,7 +280,7 @@ static void take_progress(Resume *resume, gint64 revision, GArray *actions)
 	if (revision <= resume->applied || revisions_unfinished(&resume->revisions))
 		return;
 	resume->applied = revision;
-	act(actions, RESUME_PROGRESS)->revision = revision;
+	transition_act(actions, RESUME_PROGRESS)->revision = revision;
 }
 
 /* etcd registers the watch before it says so, but a member that has fallen
@@ -441,17 +288,18 @@ static void take_progress(Resume *resume, gint64 revision, GArray *actions)
 static void take_created(Resume *resume, const EtcdWatch *response, GArray *actions)
 {
 	if (response->header.revision < resume->applied) {
-		fail(resume, "the member is behind", actions);
+		transition_fail(resume, "the member is behind", actions);
 		return;
 	}
 	resume->state = RESUME_LIVE;
 	resume->live_since_us = resume->now_us;
 	resume->refusals = 0;
 	resume->probing = TRUE;
-	show(resume, KEYSPACE_LIVE);
-	act(actions, RESUME_RECEIVE);
-	act(actions, RESUME_ASK_VERSION);
-	arm_probe(resume, actions);
+	resume->audit_us = 0;
+	transition_show(resume, KEYSPACE_LIVE);
+	transition_act(actions, RESUME_RECEIVE);
+	transition_act(actions, RESUME_ASK_VERSION);
+	transition_arm_probe(resume, actions);
 }
 
 /* A cancellation is final whichever id it names: we have one watch. */
@@ -465,11 +313,11 @@ static void take_canceled(Resume *resume, const EtcdWatch *response, GArray *act
 	}
 	reason = reason_from_text(response->cancel_reason, strlen(response->cancel_reason));
 	if (reason_is_refusal(reason)) {
-		refuse_watch(resume, reason, actions);
+		transition_refuse(resume, reason, actions);
 		return;
 	}
-	blame(resume, "watch canceled: %s", reason);
-	reseed(resume, KEYSPACE_RESEED_CANCELED, actions);
+	transition_blame(resume, "watch canceled: %s", reason);
+	transition_reseed(resume, KEYSPACE_RESEED_CANCELED, actions);
 }
 
 /* A notification of our watch, or the answer to a question about the stream. */
@@ -494,41 +342,42 @@ static void step_response(Resume *resume, const ResumeInput *input, GArray *acti
 		if (ours && response->created)
 			take_created(resume, response, actions);
 		else
-			fail(resume, "etcd answered out of turn", actions);
+			transition_fail(resume, "etcd answered out of turn", actions);
 		return;
 	}
 	if (ours && response->n_events > 0)
 		take_events(resume, response, actions);
 	else if (is_progress(resume, response))
 		take_progress(resume, response->header.revision, actions);
-	act(actions, RESUME_RECEIVE);
+	transition_act(actions, RESUME_RECEIVE);
 }
 
 static void step_ended(Resume *resume, const ResumeInput *input, GArray *actions)
 {
 	if (input->failure.failure == ETCD_REFUSED)
-		refuse_watch(resume, input->failure.reason, actions);
+		transition_refuse(resume, input->failure.reason, actions);
 	else
-		fail(resume, input->failure.reason, actions);
+		transition_fail(resume, input->failure.reason, actions);
 }
 
 static void step_lost(Resume *resume, GArray *actions)
 {
-	blame(resume, "an event before revision %" G_GINT64_FORMAT " was lost", resume->applied);
-	reseed(resume, KEYSPACE_RESEED_EVENT_LOST, actions);
+	transition_blame(resume, "an event before revision %" G_GINT64_FORMAT " was lost",
+			 resume->applied);
+	transition_reseed(resume, KEYSPACE_RESEED_EVENT_LOST, actions);
 }
 
 /* ---- the step ---- */
 
 static void step_waited(Resume *resume, GArray *actions)
 {
-	act(actions, RESUME_CONNECT);
+	transition_act(actions, RESUME_CONNECT);
 	if (resume->dirty) {
-		begin_seed(resume, actions);
+		transition_seed(resume, actions);
 		return;
 	}
 	resume->state = RESUME_PROBING;
-	begin_probe(resume, history_first_anchor(&resume->history), actions);
+	transition_probe(resume, history_first_anchor(&resume->history), actions);
 }
 
 /* While live the probe is for what no ping shows: a member without a quorum, a
@@ -536,13 +385,13 @@ static void step_waited(Resume *resume, GArray *actions)
 static void step_live_timer(Resume *resume, GArray *actions)
 {
 	if (!lag_bearable(&resume->lag, resume->applied, resume->now_us)) {
-		fail(resume, "the watch lags behind", actions);
+		transition_fail(resume, "the watch lags behind", actions);
 		return;
 	}
 	if (!resume->probing)
-		begin_probe(resume, NULL, actions);
+		transition_probe(resume, NULL, actions);
 	resume->probing = TRUE;
-	arm_probe(resume, actions);
+	transition_arm_probe(resume, actions);
 }
 
 static void step_timer(Resume *resume, GArray *actions)
@@ -552,7 +401,7 @@ static void step_timer(Resume *resume, GArray *actions)
 		step_waited(resume, actions);
 		break;
 	case RESUME_OPENING:
-		fail(resume, "etcd did not answer the watch", actions);
+		transition_fail(resume, "etcd did not answer the watch", actions);
 		break;
 	case RESUME_LIVE:
 		step_live_timer(resume, actions);
@@ -569,8 +418,8 @@ void resume_step(Resume *resume, const ResumeInput *input, GArray *actions)
 
 	switch (input->type) {
 	case RESUME_START:
-		act(actions, RESUME_CONNECT);
-		begin_seed(resume, actions);
+		transition_act(actions, RESUME_CONNECT);
+		transition_seed(resume, actions);
 		break;
 	case RESUME_PAGED:
 		step_paged(resume, input, actions);
@@ -583,6 +432,9 @@ void resume_step(Resume *resume, const ResumeInput *input, GArray *actions)
 		break;
 	case RESUME_VERSION:
 		step_version(resume, input, actions);
+		break;
+	case RESUME_AUDITED:
+		step_audited(resume, input, actions);
 		break;
 	case RESUME_RESPONSE:
 		step_response(resume, input, actions);

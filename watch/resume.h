@@ -67,7 +67,8 @@ typedef enum {
 	RESUME_PAGED,	   /* a page arrived whole, and makes sense */
 	RESUME_PROBED,	   /* the probe's answer */
 	RESUME_FAILED,	   /* the page or the probe has none */
-	RESUME_VERSION,	   /* the server's, or why there is none */
+	RESUME_VERSION,	   /* the server's, if it told */
+	RESUME_AUDITED,	   /* the audit's answer, if there was one */
 	RESUME_RESPONSE,   /* a message on the stream */
 	RESUME_ENDED,	   /* the stream's status, whichever */
 	RESUME_EVENT_LOST, /* the listener refused the batch just delivered, or does
@@ -94,6 +95,7 @@ typedef struct {
 		} failure;		    /* RESUME_FAILED, RESUME_ENDED */
 		const EtcdWatch *response;
 		const char *version; /* NULL: not told */
+		const char *audit;   /* the difference; NULL: none, or nobody knows */
 	};
 } ResumeInput;
 
@@ -108,6 +110,7 @@ typedef enum {
 	RESUME_RECEIVE,	  /* the stream's next message */
 	RESUME_ASK_VERSION,
 	RESUME_ASK_PROGRESS, /* of the stream */
+	RESUME_AUDIT,	     /* does etcd at `revision` count as many keys as the listener now? */
 	RESUME_SEED_BEGIN,   /* tell the listener; at `revision` */
 	RESUME_SEED_PAGE,    /* the page of this input */
 	RESUME_SEED_END,
@@ -163,6 +166,8 @@ typedef struct {
 	gint64 probe_floor;		   /* what a probe under way must not be below */
 	const HistoryAnchor *probe_anchor; /* what it asks for; NULL: nothing */
 	gboolean probing;		   /* one is under way beside the stream */
+	gint64 audit_us;		   /* not before */
+	gint64 audit_since_us;
 	Revisions revisions;
 } Resume;
 

@@ -46,6 +46,7 @@ static Etcdserverpb__RangeRequest range_message(const WireRange *request)
 	message.limit = request->limit;
 	message.revision = request->revision;
 	message.keys_only = request->keys_only;
+	message.count_only = request->count_only;
 	return message;
 }
 
@@ -156,6 +157,7 @@ static EtcdRange range_decode(Arena *arena, const Etcdserverpb__RangeResponse *m
 	    .kvs = kvs,
 	    .n_kvs = message->n_kvs,
 	    .more = message->more,
+	    .count = message->count,
 	};
 }
 

@@ -15,6 +15,7 @@ typedef struct {
 	gint64 limit;	   /* 0: none */
 	gint64 revision;   /* 0: the newest */
 	gboolean keys_only;
+	gboolean count_only;
 } WireRange;
 
 /* WatchCreateRequest.  Always with progress notifications and fragments, never

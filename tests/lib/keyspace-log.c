@@ -16,7 +16,7 @@
  *   delete KEY MOD_REVISION
  *   lost REVISION               the batch contradicted the mirror
  *   progress REVISION
- *   state NAME ENDPOINT RECONNECTS RESEEDS... ERROR
+ *   state NAME ENDPOINT RECONNECTS REPLAYS_DROPPED RESEEDS... ERROR
  *   failed MESSAGE              watch_start did
  *   stopped                     the last line
  *
@@ -221,6 +221,11 @@ static KeyspaceVerdict log_apply(Keyspace *keyspace, const KvBatch *batch)
 	return KEYSPACE_APPLIED;
 }
 
+static guint64 log_count(Keyspace *keyspace)
+{
+	return g_hash_table_size(((Log *)keyspace)->mirror);
+}
+
 static gboolean log_holds(Keyspace *keyspace, const KvEvent *event)
 {
 	const Entry *held = mirror_find(((Log *)keyspace)->mirror, event->kv.key);
@@ -240,8 +245,9 @@ static void log_status(Keyspace *keyspace, const KeyspaceStatus *status)
 	static const char *const names[] = {"seeding", "live", "reconnecting", "reseeding",
 					    "denied"};
 
-	printf("state %s %s %" G_GUINT64_FORMAT, names[status->state],
-	       status->endpoint ? status->endpoint : "-", status->reconnects);
+	printf("state %s %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, names[status->state],
+	       status->endpoint ? status->endpoint : "-", status->reconnects,
+	       status->replays_dropped);
 	for (gsize i = 0; i < KEYSPACE_N_RESEED_REASONS; i++)
 		printf(" %" G_GUINT64_FORMAT, status->reseeds[i]);
 	printf(" %s\n", status->last_error ? status->last_error : "-");
@@ -265,8 +271,8 @@ static guint env_ms(const char *name, guint otherwise)
 int main(int argc, char **argv)
 {
 	Log log = {
-	    .keyspace = {log_begin, log_page, log_end, log_apply, log_holds, log_progress,
-			 log_status},
+	    .keyspace = {log_begin, log_page, log_end, log_apply, log_holds, log_count,
+			 log_progress, log_status},
 	    .mirror = mirror_new(),
 	    .quiet = g_getenv("KEYSPACE_LOG_QUIET") != NULL,
 	};

@@ -4,6 +4,7 @@
     KEYSPACE_LOG names the program.
 """
 
+import contextlib
 import os
 import re
 import subprocess
@@ -32,7 +33,8 @@ class Log:
         self.batches = []  # (revision, [(key, value or None)...])
         self.seeds = []  # (revision, keys, changed)
         self.progress = 0
-        self.state = self.endpoint = self.reconnects = self.failed = None
+        self.state = self.endpoint = self.reconnects = self.replays_dropped = self.failed = None
+        self.states = []  # that it was in, in turn
         self.reseeds = dict.fromkeys(REASONS, 0)
         self.lost = 0
         self.faults = []
@@ -44,9 +46,9 @@ class Log:
             stderr=subprocess.PIPE)
         threading.Thread(target=self._read, daemon=True).start()
 
-    def until(self, condition, what):
+    def until(self, condition, what, limit=LIMIT):
         """Waits until CONDITION(self), asked after each line."""
-        deadline = Deadline(what)
+        deadline = Deadline(what, limit)
         with self._told:
             while not condition(self):
                 self._told.wait(deadline.left())
@@ -60,6 +62,17 @@ class Log:
 
     def until_at(self, revision):
         return self.until(lambda log: log.revision >= revision, f"revision {revision}")
+
+    @contextlib.contextmanager
+    def unread(self):
+        """What it says stays in the pipe."""
+        with self._told:
+            yield
+
+    def memory(self):
+        """Resident, in bytes."""
+        with open(f"/proc/{self._process.pid}/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def signal(self, number):
         self._process.send_signal(number)
@@ -128,9 +141,11 @@ class Log:
             self.faults.append(f"progress {revision} after {self.revision}")
         self.progress = self.revision = int(revision)
 
-    def _on_state(self, name, endpoint, reconnects, *rest):
+    def _on_state(self, name, endpoint, reconnects, replays_dropped, *rest):
         self.state, self.endpoint = name.decode(), endpoint.decode()
-        self.reconnects = int(reconnects)
+        self.reconnects, self.replays_dropped = int(reconnects), int(replays_dropped)
+        if self.states[-1:] != [self.state]:
+            self.states.append(self.state)
         self.reseeds = dict(zip(REASONS, map(int, rest)))
         self.error = b" ".join(rest[len(REASONS):]).decode()
 

@@ -323,9 +323,11 @@ static void test_live_asked_for_progress(void)
 				       "arm\n"
 				       "> probed 60\n"
 				       "ask-progress\n"
+				       "audit 10\n"
 				       "> progress 61 id=-1\n"
 				       "tell-progress 61\n"
 				       "receive\n"
+				       "> audited\n"
 				       "> timer\n"
 				       "probe\n"
 				       "arm\n"
@@ -342,8 +344,47 @@ static void test_live_asked_for_progress(void)
 				       "probe\n"
 				       "arm\n"
 				       "> probed 60\n"
+				       "audit 10\n"
 				       "> progress 61 id=-1\n"
 				       "receive\n");
+}
+
+/* With the first probe, and then not more often than each minute, or than a
+ * thousand times as long as it takes. */
+static void test_live_audit(void)
+{
+	transcript_run(TRANSCRIPT_LIVE "> version\n"
+				       "> timer\n"
+				       "probe\n"
+				       "arm\n"
+				       "> probed 10\n"
+				       "audit 10\n"
+				       "> audited\n"
+				       "> wait 59\n"
+				       "> timer\n"
+				       "probe\n"
+				       "arm\n"
+				       "> probed 10\n"
+				       "> wait 1\n"
+				       "> timer\n"
+				       "probe\n"
+				       "arm\n"
+				       "> probed 10\n"
+				       "audit 10\n"
+				       "> wait 1\n"
+				       "> audited\n"
+				       "> wait 999\n"
+				       "> timer\n"
+				       "probe\n"
+				       "arm\n"
+				       "> probed 10\n"
+				       "> wait 1\n"
+				       "> timer\n"
+				       "probe\n"
+				       "arm\n"
+				       "> probed 10\n"
+				       "audit 10\n"
+				       "> audited one_is_missing\n" AGAIN);
 }
 
 /* Not more than one request at a time. */
@@ -562,6 +603,8 @@ static void test_probe_while_live(void)
 				       "deliver 11 +a\n"
 				       "receive\n"
 				       "> probed 10\n"
+				       "audit 11\n"
+				       "> audited\n"
 				       "> timer\n"
 				       "probe\n"
 				       "arm\n"
@@ -705,6 +748,7 @@ static const struct {
     {"/resume/live/lost", test_live_lost},
     {"/resume/live/canceled", test_live_canceled},
     {"/resume/live/asked-for-progress", test_live_asked_for_progress},
+    {"/resume/live/audit", test_live_audit},
     {"/resume/live/version-pending", test_live_version_pending},
     {"/resume/fragment/inside-revision", test_fragment_inside_revision},
     {"/resume/fragment/between-revisions", test_fragment_between_revisions},

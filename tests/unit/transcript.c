@@ -134,6 +134,8 @@ static ResumeInput line_input(Line *line)
 		return line_failure(line, RESUME_FAILED);
 	if (g_str_equal(word, "version"))
 		return (ResumeInput){RESUME_VERSION, .version = line->words[1]};
+	if (g_str_equal(word, "audited"))
+		return (ResumeInput){RESUME_AUDITED, .audit = line->words[1]};
 	if (g_str_equal(word, "page"))
 		return (ResumeInput){
 		    RESUME_PAGED,
@@ -184,6 +186,7 @@ static void write_action(GString *out, const ResumeAction *action)
 	    [RESUME_VERIFY] = "verify",
 	    [RESUME_ASK_VERSION] = "ask-version",
 	    [RESUME_ASK_PROGRESS] = "ask-progress",
+	    [RESUME_AUDIT] = "audit",
 	};
 
 	switch (action->type) {
@@ -197,6 +200,7 @@ static void write_action(GString *out, const ResumeAction *action)
 	case RESUME_VERIFY:
 		write_batch(out, names[action->type], &action->batch);
 		break;
+	case RESUME_AUDIT:
 	case RESUME_OPEN:
 	case RESUME_SEED_BEGIN:
 	case RESUME_PROGRESS:

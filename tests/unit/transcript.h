@@ -5,6 +5,7 @@
  * are the actions it must lead to, and ` = STATE` if that changes.
  *
  *   > start | timer | lost | ended [refused] | version [VERSION]
+ *   > audited [A_DIFFERENCE]
  *   > page REVISION [more] [newest=KEY@REVISION]
  *   > probed REVISION [kv=KEY@REVISION]
  *   > failed away|compacted|future|refused
