@@ -421,7 +421,14 @@ static void request_message(gpointer data, const guint8 *bytes, gsize len)
 		driver->contact_us = g_get_monotonic_time();
 }
 
-/* A connection that breaks under a page may also have broken because of it. */
+/* Out of time while the connection stands; or the connection broke under it, and
+ * a smaller page had come through. */
+static gboolean page_was_too_large(const Driver *driver, EtcdFailure failure)
+{
+	return driver->ask == ASK_PAGE && failure == ETCD_AWAY &&
+	       (rpc_connected(driver->rpc) || driver->seed.revision != 0);
+}
+
 static void feed_request_failure(Driver *driver, EtcdFailure failure, const char *reason)
 {
 	/* etcd tells its version to some only, and the watch does without */
@@ -438,7 +445,7 @@ static void feed_request_failure(Driver *driver, EtcdFailure failure, const char
 		driver_feed(driver, (ResumeInput){RESUME_AUDITED, .audit = NULL});
 		return;
 	}
-	if (driver->ask == ASK_PAGE && failure == ETCD_AWAY)
+	if (page_was_too_large(driver, failure))
 		seed_too_large(&driver->seed);
 	feed_failure(driver, RESUME_FAILED, failure, reason);
 }

@@ -7,17 +7,19 @@ Keys and values are bytes; str is taken as UTF-8.
 """
 
 import base64
+import contextlib
 import http.client
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import threading
 
-from wait import ENDS_WITH_US, Deadline
+from wait import ENDS_WITH_US, LIMIT, Deadline
 
 # Below the ports that the kernel gives to outgoing connections: a port that is
 # closed for a while (a killed server) is not handed to somebody else, nor does a
@@ -40,6 +42,19 @@ def free_port():
 
 class EtcdError(Exception):
     """etcd answered, and the answer was no."""
+
+
+class Unavailable(EtcdError):
+    """Not now, or not by this member."""
+
+
+# Of a token that is missing, expired, lost in a restart or older than the users are.
+_NO_TOKEN = ("etcdserver: user name is empty", "etcdserver: invalid auth token",
+             "etcdserver: revision of auth store is old")
+
+
+# gRPC's codes for it: CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE.
+_AWAY = (1, 4, 14)
 
 
 def to_bytes(data):
@@ -85,8 +100,132 @@ def delete_op(key):
     return {"requestDeleteRange": {"key": _encode(key)}}
 
 
-class Etcd:
-    """One member.  Ports, token and URLs stay the same over restart and restore."""
+class Client:
+    """Requests to etcd at self.host and self.port."""
+
+    timeout = None  # of each request, in seconds
+    login = None  # name and password, where etcd asks who we are
+
+    def __init__(self, host, port):
+        self.host, self.port = host, port
+        self._token = None
+        self._connections = threading.local()
+
+    def call(self, method, body):
+        """One request of the gateway's /v3/kv/METHOD or, with a slash, /v3/METHOD."""
+        path = f"/v3/{method}" if "/" in method else f"/v3/kv/{method}"
+        try:
+            return self._request_as_user(path, json.dumps(body))
+        except (OSError, http.client.HTTPException):
+            self._connections.current = None
+            raise
+
+    def _request_as_user(self, path, body):
+        try:
+            return self._request(path, body)
+        except EtcdError as error:
+            if not self.login or str(error) not in _NO_TOKEN:
+                raise
+        name, password = self.login
+        self.log_out()  # with a bad token this would be refused, too
+        answer = self._request("/v3/auth/authenticate",
+                               json.dumps({"name": name, "password": password}))
+        self._token = answer["token"]
+        return self._request(path, body)
+
+    def log_out(self):
+        self._token = None
+
+    def _request(self, path, body):
+        connection = getattr(self._connections, "current", None)
+        if connection is None or connection.port != self.port:
+            connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+            self._connections.current = connection
+        headers = {"Authorization": self._token} if self._token else {}
+        connection.request("POST", path, body, headers)
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        if response.status != 200:
+            kind = Unavailable if answer.get("code") in _AWAY else EtcdError
+            raise kind(answer.get("error", str(answer)))
+        return answer
+
+    def put(self, key, value, lease=0):
+        """Returns the revision of the put."""
+        answer = self.call("put", put_op(key, value, lease)["requestPut"])
+        return int(answer["header"]["revision"])
+
+    def delete(self, key):
+        answer = self.call("deleterange", delete_op(key)["requestDeleteRange"])
+        return int(answer["header"]["revision"])
+
+    def delete_prefix(self, prefix):
+        answer = self.call("deleterange", {"key": _encode(to_bytes(prefix) or b"\0"),
+                                           "range_end": _encode(prefix_end(prefix))})
+        return int(answer["header"]["revision"])
+
+    def txn(self, *ops):
+        """All of OPS (put_op, delete_op) in one revision."""
+        answer = self.call("txn", {"success": list(ops)})
+        return int(answer["header"]["revision"])
+
+    def range(self, prefix):
+        """{key: KeyValue} of every key that begins with PREFIX."""
+        answer = self.call("range", {"key": _encode(to_bytes(prefix) or b"\0"),
+                                     "range_end": _encode(prefix_end(prefix))})
+        return {kv.key: kv for kv in map(KeyValue, answer.get("kvs", []))}
+
+    def history(self, prefix, first, last):
+        """[(revision, [(key, value or None)...])...] of what begins with PREFIX, from
+        the revision FIRST to LAST, which must be one of them."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=LIMIT)
+        connection.request("POST", "/v3/watch", json.dumps({"create_request": {
+            "key": _encode(prefix), "range_end": _encode(prefix_end(prefix)),
+            "start_revision": str(first)}}))
+        found = {}
+        with contextlib.closing(connection), connection.getresponse() as answers:
+            while last not in found:
+                for event in json.loads(answers.readline())["result"].get("events", ()):
+                    kv = event["kv"]
+                    value = None if event.get("type") == "DELETE" else _decode(kv.get("value"))
+                    found.setdefault(int(kv["mod_revision"]), []).append((_decode(kv["key"]), value))
+        return sorted(found.items())
+
+    def revision(self):
+        return self.header()["revision"]
+
+    def header(self):
+        """revision, cluster_id, member_id and raft_term of a fresh answer."""
+        answer = self.call("range", {"key": _encode("\0"), "count_only": True})
+        return {name: int(value) for name, value in answer["header"].items()}
+
+    def compact(self, revision):
+        self.call("compaction", {"revision": str(revision), "physical": True})
+
+    def grant(self, seconds):
+        """A lease of so many seconds."""
+        return int(self.call("lease/grant", {"TTL": str(seconds)})["ID"])
+
+    def calls(self, method):
+        """{code: how many} of the gRPC method's calls that have ended, the gateway's, too."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=LIMIT)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        pattern = rf'^grpc_server_handled_total{{grpc_code="(\w+)",grpc_method="{method}",.*}} (\d+)$'
+        return {code: int(count) for code, count in re.findall(pattern, text, re.MULTILINE)}
+
+    def until_calls(self, method, code, count, limit=LIMIT):
+        """Until COUNT calls of the gRPC method have ended with CODE."""
+        deadline = Deadline(f"{count} calls of {method}: {code}", limit)
+        while self.calls(method)[code] < count:
+            deadline.pause()
+
+
+class Etcd(Client):
+    """One server.  Ports, token and URLs stay the same over restart and restore."""
+
+    name = "test"
 
     def __init__(self, directory, *args):
         self.directory = directory
@@ -94,24 +233,30 @@ class Etcd:
         self.log = os.path.join(directory, "etcd.log")
         self.args = args
         self.process = None
-        self._connections = threading.local()
         self._generation = 0
+        super().__init__("127.0.0.1", None)
         self._take_ports()
 
     def _take_ports(self):
         self.port, self.peer_port = free_port(), free_port()
-        self.endpoint = f"127.0.0.1:{self.port}"
+        self._name_urls()
+
+    def _name_urls(self):
+        self.endpoint = f"{self.host}:{self.port}"
         self.url = f"http://{self.endpoint}"
-        self.peer_url = f"http://127.0.0.1:{self.peer_port}"
+        self.peer_url = f"http://{self.host}:{self.peer_port}"
+
+    def initial_cluster(self):
+        return f"{self.name}={self.peer_url}"
 
     # The server.
 
     def command(self):
-        return [*ENDS_WITH_US, "KILL", "etcd", "--name", "test", "--data-dir", self.data,
+        return [*ENDS_WITH_US, "KILL", "etcd", "--name", self.name, "--data-dir", self.data,
                 "--listen-client-urls", self.url, "--advertise-client-urls", self.url,
                 "--listen-peer-urls", self.peer_url,
                 "--initial-advertise-peer-urls", self.peer_url,
-                "--initial-cluster", f"test={self.peer_url}",
+                "--initial-cluster", self.initial_cluster(),
                 "--initial-cluster-token", "etcdfs-test",
                 "--logger", "zap", "--log-outputs", "stderr", "--log-level", "warn",
                 *self.args]
@@ -121,15 +266,19 @@ class Etcd:
         fresh = not os.path.exists(self.data)
         deadline = Deadline("etcd answers")
         while True:
-            with open(self.log, "ab") as log:
-                self.process = subprocess.Popen(
-                    self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.launch()
             if self._wait_ready(deadline):
                 return self
             if not fresh:
                 raise RuntimeError(f"etcd did not start again, see {self.log}")
             shutil.rmtree(self.data, ignore_errors=True)
             self._take_ports()  # somebody was quicker
+
+    def launch(self):
+        """Starts it and does not wait."""
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def _wait_ready(self, deadline):
         while self.process.poll() is None:
@@ -170,9 +319,9 @@ class Etcd:
     def restore(self, snapshot):
         """Stops the server and puts SNAPSHOT in the place of its data."""
         self.wipe()
-        self._etcdctl("snapshot", "restore", snapshot, "--name", "test",
+        self._etcdctl("snapshot", "restore", snapshot, "--name", self.name,
                       "--data-dir", self.data,
-                      "--initial-cluster", f"test={self.peer_url}",
+                      "--initial-cluster", self.initial_cluster(),
                       "--initial-advertise-peer-urls", self.peer_url,
                       "--initial-cluster-token", "etcdfs-test")
 
@@ -181,68 +330,90 @@ class Etcd:
         subprocess.run(["etcdctl", *args], env={**os.environ, "ETCDCTL_API": "3"},
                        check=True, stdin=subprocess.DEVNULL, capture_output=True)
 
-    # Requests.
 
-    def call(self, method, body):
-        """One request of the gateway's /v3/kv/METHOD or, with a slash, /v3/METHOD."""
-        path = f"/v3/{method}" if "/" in method else f"/v3/kv/{method}"
-        try:
-            return self._request(path, json.dumps(body))
-        except (OSError, http.client.HTTPException):
-            self._connections.current = None
-            raise
+class TlsEtcd(Etcd):
+    """One that listens with TLS, too, at tls_endpoint.  The tests' own requests stay in
+    the clear: they must go on whatever the certificates are like."""
 
-    def _request(self, path, body):
-        connection = getattr(self._connections, "current", None)
-        if connection is None or connection.port != self.port:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port)
-            self._connections.current = connection
-        connection.request("POST", path, body)
-        response = connection.getresponse()
-        answer = json.loads(response.read())
-        if response.status != 200:
-            raise EtcdError(answer.get("error", str(answer)))
-        return answer
+    def __init__(self, directory, certificate, *args, clients=None):
+        """CERTIFICATE (certs.py) is the server's; CLIENTS: must have one of this Authority."""
+        self.certificate = certificate
+        self.clients = clients
+        super().__init__(directory, *args)
 
-    def put(self, key, value, lease=0):
-        """Returns the revision of the put."""
-        answer = self.call("put", put_op(key, value, lease)["requestPut"])
-        return int(answer["header"]["revision"])
+    def _take_ports(self):
+        super()._take_ports()
+        self.tls_port = free_port()
+        self.tls_endpoint = f"{self.host}:{self.tls_port}"
 
-    def delete(self, key):
-        answer = self.call("deleterange", delete_op(key)["requestDeleteRange"])
-        return int(answer["header"]["revision"])
+    def command(self):
+        return [*super().command(),
+                *tls_flags(self, self.tls_endpoint, self.certificate, self.clients)]
 
-    def delete_prefix(self, prefix):
-        answer = self.call("deleterange", {"key": _encode(to_bytes(prefix) or b"\0"),
-                                           "range_end": _encode(prefix_end(prefix))})
-        return int(answer["header"]["revision"])
 
-    def txn(self, *ops):
-        """All of OPS (put_op, delete_op) in one revision."""
-        answer = self.call("txn", {"success": list(ops)})
-        return int(answer["header"]["revision"])
+def tls_flags(etcd, endpoint, certificate, clients=None):
+    """By which ETCD listens at ENDPOINT with TLS, too."""
+    flags = ["--listen-client-urls", f"{etcd.url},https://{endpoint}",
+             "--cert-file", certificate.cert, "--key-file", certificate.key]
+    if clients:
+        flags += ["--client-cert-auth", "--trusted-ca-file", clients.cert]
+    return flags
 
-    def range(self, prefix):
-        """{key: KeyValue} of every key that begins with PREFIX."""
-        answer = self.call("range", {"key": _encode(to_bytes(prefix) or b"\0"),
-                                     "range_end": _encode(prefix_end(prefix))})
-        return {kv.key: kv for kv in map(KeyValue, answer.get("kvs", []))}
 
-    def revision(self):
-        return self.header()["revision"]
+class Auth:
+    """ETCD's users, roles and permissions."""
 
-    def header(self):
-        """revision, cluster_id, member_id and raft_term of a fresh answer."""
-        answer = self.call("range", {"key": _encode("\0"), "count_only": True})
-        return {name: int(value) for name, value in answer["header"].items()}
+    def __init__(self, etcd):
+        self._etcd = etcd
 
-    def compact(self, revision):
-        self.call("compaction", {"revision": str(revision), "physical": True})
+    def _call(self, method, **body):
+        self._etcd.call(f"auth/{method}", body)
 
-    def grant(self, seconds):
-        """A lease of so many seconds."""
-        return int(self.call("lease/grant", {"TTL": str(seconds)})["ID"])
+    def enable(self):
+        """From here on etcd asks everybody, and this test is root."""
+        self.add_user("root", "root")
+        self.add_role("root")
+        self.grant_role("root", "root")
+        self._etcd.login = "root", "root"
+        self._call("enable")
+
+    def disable(self):
+        self._call("disable")
+        self._etcd.login = None
+        self._etcd.log_out()
+
+    def add_user(self, user, password):
+        self._call("user/add", name=user, password=password)
+
+    def delete_user(self, user):
+        self._call("user/delete", name=user)
+
+    def set_password(self, user, password):
+        self._call("user/changepw", name=user, password=password)
+
+    def grant_role(self, user, role):
+        self._call("user/grant", user=user, role=role)
+
+    def revoke_role(self, user, role):
+        self._call("user/revoke", name=user, role=role)
+
+    def add_role(self, role):
+        self._call("role/add", name=role)
+
+    def delete_role(self, role):
+        self._call("role/delete", role=role)
+
+    def grant_read(self, role, prefix):
+        """Of exactly the keys that begin with PREFIX."""
+        self._call("role/grant", name=role,
+                   perm={"permType": "READ", **self._range(prefix)})
+
+    def revoke_read(self, role, prefix):
+        self._call("role/revoke", role=role, **self._range(prefix))
+
+    @staticmethod
+    def _range(prefix):
+        return {"key": _encode(prefix), "range_end": _encode(prefix_end(prefix))}
 
 
 class Keys:

@@ -33,7 +33,8 @@ class Log:
         self.batches = []  # (revision, [(key, value or None)...])
         self.seeds = []  # (revision, keys, changed)
         self.progress = 0
-        self.state = self.endpoint = self.reconnects = self.replays_dropped = self.failed = None
+        self.state = self.endpoint = self.reconnects = self.replays_dropped = None
+        self.error = self.failed = None
         self.states = []  # that it was in, in turn
         self.reseeds = dict.fromkeys(REASONS, 0)
         self.lost = 0

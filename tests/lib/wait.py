@@ -7,6 +7,7 @@ and lowers the repetitions; it leaves out no step.
 """
 
 import os
+import threading
 import time
 
 SLOW = os.environ.get("ETCDFS_SLOW", "0") not in ("", "0")
@@ -14,6 +15,8 @@ SLOW = os.environ.get("ETCDFS_SLOW", "0") not in ("", "0")
 ENDS_WITH_US = ["setpriv", "--pdeathsig"]
 
 LIMIT = 120.0 if SLOW else 30.0
+
+_never = threading.Event()
 
 
 def times(count, slow=None):
@@ -39,3 +42,7 @@ class Deadline:
 
     def left_ms(self):
         return max(1, int(self.left() * 1000))
+
+    def pause(self):
+        """Between two looks at what nobody tells."""
+        _never.wait(min(0.05, self.left()))

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The watch against a real etcd: what its listener is told, call by call."""
 
+import itertools
 import os
 import signal
 import sys
@@ -29,6 +30,22 @@ class Seed(WatchTest):
         log = self.start_log().until_seeded()
         self.assertEqual(log.seeds, [(self.etcd.revision(), count, count)])
         self.assert_current(log)
+
+    def test_pages_stay_large(self):
+        """Attempts that never reached etcd say nothing of the size of a page."""
+        self.start_etcd()
+        for start in range(0, 2000, 100):
+            self.etcd.txn(*(put_op(PREFIX + b"%d" % i, "") for i in range(start, start + 100)))
+        proxy = self.start_proxy()
+        proxy.refuse()
+        log = self.start_log(proxy.endpoint, KEYSPACE_LOG_DIAL_MS="20000")
+        failures = itertools.count(1)
+        log.until(lambda log: log.error == "connection refused" and next(failures) == 5,
+                  "five attempts")
+        before = self.etcd.calls("Range")["OK"]
+        proxy.accept()
+        log.until_seeded()
+        self.assertEqual(self.etcd.calls("Range")["OK"] - before, 2)
 
     def test_large_values(self):
         """A first page of them is large; later pages shrink."""
