@@ -38,28 +38,31 @@ static grpc_channel_credentials *credentials_verified(const TlsMaterial *tls)
 	return grpc_ssl_credentials_create_ex(tls->roots, tls->cert ? &pair : NULL, NULL, NULL);
 }
 
+static void offer_identity(grpc_tls_credentials_options *options, const TlsMaterial *tls)
+{
+	grpc_tls_identity_pairs *pairs = grpc_tls_identity_pairs_create();
+	grpc_tls_certificate_provider *provider;
+
+	grpc_tls_identity_pairs_add_pair(pairs, tls->key, tls->cert);
+	provider = grpc_tls_certificate_provider_static_data_create(NULL, pairs);
+	grpc_tls_credentials_options_set_certificate_provider(options, provider);
+	grpc_tls_credentials_options_watch_identity_key_cert_pairs(options);
+	grpc_tls_certificate_provider_release(provider);
+}
+
 /* gRPC's ordinary credentials always verify; only its newer ones, marked as
  * experimental, can be told not to. */
 static grpc_channel_credentials *credentials_unverified(const TlsMaterial *tls)
 {
 	grpc_tls_credentials_options *options = grpc_tls_credentials_options_create();
 	grpc_tls_certificate_verifier *anybody = grpc_tls_certificate_verifier_no_op_create();
-	grpc_tls_identity_pairs *pairs = NULL;
 
 	grpc_tls_credentials_options_set_verify_server_cert(options, 0);
 	grpc_tls_credentials_options_set_check_call_host(options, 0);
 	grpc_tls_credentials_options_set_certificate_verifier(options, anybody);
 	grpc_tls_certificate_verifier_release(anybody);
-	if (tls->cert) {
-		grpc_tls_certificate_provider *provider;
-
-		pairs = grpc_tls_identity_pairs_create();
-		grpc_tls_identity_pairs_add_pair(pairs, tls->key, tls->cert);
-		provider = grpc_tls_certificate_provider_static_data_create(NULL, pairs);
-		grpc_tls_credentials_options_set_certificate_provider(options, provider);
-		grpc_tls_credentials_options_watch_identity_key_cert_pairs(options);
-		grpc_tls_certificate_provider_release(provider);
-	}
+	if (tls->cert)
+		offer_identity(options, tls);
 	return grpc_tls_credentials_create(options);
 }
 
