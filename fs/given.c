@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mountopt.h"
+#include "secret.h"
 
 void given_clear(Given *given)
 {
@@ -15,6 +16,12 @@ void given_clear(Given *given)
 	    &given->command_timeout,
 	    &given->keepalive_time,
 	    &given->keepalive_timeout,
+	    &given->cacert,
+	    &given->cert,
+	    &given->key,
+	    &given->insecure_skip_tls_verify,
+	    &given->insecure_transport,
+	    &given->password_file,
 	    &given->uid,
 	    &given->gid,
 	    &given->umask,
@@ -24,6 +31,8 @@ void given_clear(Given *given)
 
 	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
 		g_clear_pointer(texts[i], g_free);
+	g_clear_pointer(&given->user, secret_free);
+	g_clear_pointer(&given->password, secret_free);
 	g_clear_pointer(&given->positional, g_strfreev);
 }
 
@@ -31,11 +40,12 @@ void given_clear(Given *given)
 #define TEXT G_OPTION_ARG_FILENAME
 #define FLAG G_OPTION_ARG_NONE
 
-enum { N_ETCD = 6, N_FILES = 6, N_PROGRAM = 5 };
+enum { N_ETCD = 6, N_LOGIN = 8, N_FILES = 6, N_PROGRAM = 5 };
 
 /* Where the groups of the table begin; each ends with an empty entry. */
 typedef struct {
 	GOptionEntry etcd[N_ETCD + 1];
+	GOptionEntry login[N_LOGIN + 1];
 	GOptionEntry files[N_FILES + 1];
 	GOptionEntry program[N_PROGRAM + 1];
 	GOptionEntry positional[2];
@@ -58,6 +68,24 @@ static void table_init(Table *table, Given *given)
 		     "Ping after such a silence [10s]", "DURATION"},
 		    {"keepalive-timeout", 0, 0, TEXT, &given->keepalive_timeout,
 		     "Give up a ping after it [10s]", "DURATION"},
+		},
+	    .login =
+		{
+		    {"cacert", 0, 0, TEXT, &given->cacert, "Certificates to trust [the system's]",
+		     "FILE"},
+		    {"cert", 0, 0, TEXT, &given->cert, "Our certificate", "FILE"},
+		    {"key", 0, 0, TEXT, &given->key, "And its private key, not encrypted", "FILE"},
+		    {"insecure-skip-tls-verify", 0, 0, TEXT, &given->insecure_skip_tls_verify,
+		     "Trust any server: for tests", NULL},
+		    /* Its default does nothing; =false asks for TLS. */
+		    {"insecure-transport", 0, G_OPTION_FLAG_HIDDEN, TEXT,
+		     &given->insecure_transport, NULL, NULL},
+		    {"user", 0, 0, TEXT, &given->user, "Whom to log in as [nobody]",
+		     "NAME[:PASSWORD]"},
+		    {"password", 0, 0, TEXT, &given->password, "Of that user [asked for]",
+		     "PASSWORD"},
+		    {"password-file", 0, 0, TEXT, &given->password_file,
+		     "A file that has it, and nothing else", "FILE"},
 		},
 	    .files =
 		{
@@ -90,6 +118,8 @@ static void table_flatten(const Table *table, GOptionEntry *ret_entries)
 {
 	memcpy(ret_entries, table->etcd, N_ETCD * sizeof(GOptionEntry));
 	ret_entries += N_ETCD;
+	memcpy(ret_entries, table->login, N_LOGIN * sizeof(GOptionEntry));
+	ret_entries += N_LOGIN;
 	memcpy(ret_entries, table->files, N_FILES * sizeof(GOptionEntry));
 	ret_entries += N_FILES;
 	memcpy(ret_entries, table->program, (N_PROGRAM + 1) * sizeof(GOptionEntry));
@@ -111,6 +141,7 @@ static GOptionContext *context_new(const Table *table)
 	g_option_context_set_help_enabled(context, FALSE);
 	g_option_context_add_main_entries(context, table->positional, NULL);
 	group_add(context, "etcd", "etcd:", table->etcd);
+	group_add(context, "login", "TLS and authentication:", table->login);
 	group_add(context, "files", "Files:", table->files);
 	group_add(context, "program", "Program:", table->program);
 	return context;
@@ -118,22 +149,29 @@ static GOptionContext *context_new(const Table *table)
 
 gboolean given_parse(Given *given, gchar **argv, GPtrArray *passed, GError **error)
 {
-	GOptionEntry entries[N_ETCD + N_FILES + N_PROGRAM + 1];
+	GOptionEntry entries[N_ETCD + N_LOGIN + N_FILES + N_PROGRAM + 1];
 	g_autoptr(GOptionContext) context = NULL;
-	g_auto(GStrv) flags = NULL;
+	g_autoptr(GPtrArray) flags = NULL;
+	g_autofree gchar **rest = NULL; /* borrowed; GOption takes out what it has read */
 	Table table;
+	gint n;
 
 	*given = (Given){NULL};
 	table_init(&table, given);
 	table_flatten(&table, entries);
 	context = context_new(&table);
 	flags = mountopt_expand(argv, entries, passed, error);
-	return flags && g_option_context_parse_strv(context, &flags, error);
+	if (!flags)
+		return FALSE;
+	rest = g_memdup2(flags->pdata, flags->len * sizeof *rest);
+	n = (gint)flags->len - 1;
+	return g_option_context_parse(context, &n, &rest, error);
 }
 
 static const gchar help_summary[] =
     "Shows etcd's keys as files, and each change at once.  SOURCE is\n"
-    "etcd://HOST:PORT[,HOST:PORT...][/PREFIX], or --endpoints and --prefix.";
+    "etcd://HOST:PORT[,HOST:PORT...][/PREFIX], with TLS etcds://..., or --endpoints\n"
+    "(also https://HOST:PORT and unix:/PATH) and --prefix.";
 
 static const gchar help_description[] =
     "Each of these is also an -o option, as in -o uid=33,allow_other, beside mount's:\n"
@@ -141,7 +179,10 @@ static const gchar help_description[] =
     "  [a]sync, dirsync, [no]atime\n"
     "\n"
     "A DURATION is written as 5s, 1m30s or 500ms.  Without the flag, the variables\n"
-    "of etcdctl count: ETCDCTL_ENDPOINTS, ETCDCTL_DIAL_TIMEOUT, and so on.\n";
+    "of etcdctl count: ETCDCTL_ENDPOINTS, ETCDCTL_DIAL_TIMEOUT, and so on.\n"
+    "\n"
+    "A password is best in a file, or typed.  On the command line and in the\n"
+    "environment it is overwritten once it is read, but was seen until then.\n";
 
 gchar *given_help(void)
 {

@@ -17,6 +17,14 @@ typedef struct {
 	gchar *command_timeout;
 	gchar *keepalive_time;
 	gchar *keepalive_timeout;
+	gchar *cacert;
+	gchar *cert;
+	gchar *key;
+	gchar *insecure_skip_tls_verify; /* these two: true if nothing was said but the flag */
+	gchar *insecure_transport;
+	gchar *user; /* perhaps with the password */
+	gchar *password;
+	gchar *password_file;
 	gchar *uid;
 	gchar *gid;
 	gchar *umask;

@@ -15,6 +15,7 @@
 #include "mount.h"
 #include "mountpoint.h"
 #include "options.h"
+#include "password.h"
 #include "watch.h"
 
 /* Everything that lives as long as the mount does, in the order of need. */
@@ -65,7 +66,7 @@ static void program_clear(Program *program)
 	tree_free(program->tree);
 }
 
-static Watch *seed(Program *program, const Options *options, GError **error)
+static Watch *seed(Program *program, Options *options, GError **error)
 {
 	WatchConfig config = {
 	    .endpoints = (const char *const *)options->endpoints,
@@ -74,13 +75,29 @@ static Watch *seed(Program *program, const Options *options, GError **error)
 	    .command_timeout_ms = options->command_timeout_ms,
 	    .keepalive_time_ms = options->keepalive_time_ms,
 	    .keepalive_timeout_ms = options->keepalive_timeout_ms,
+	    .tls =
+		{
+		    .enabled = options->tls,
+		    .cacert = options->cacert,
+		    .cert = options->cert,
+		    .key = options->key,
+		    .insecure_skip_verify = options->insecure_skip_verify,
+		},
+	    .auth =
+		{
+		    .user = options->user,
+		    .password = options->password,
+		    .password_file = options->password_file,
+		},
 	};
-	return watch_start(&config, keyspace_tree_keyspace(program->keyspace), error);
+	Watch *watch = watch_start(&config, keyspace_tree_keyspace(program->keyspace), error);
+	options_forget_password(options);
+	return watch;
 }
 
 /* Serves until the mount is gone.  READY_FD: of daemon_fork, or -1. */
-static gboolean serve(Program *program, const Options *options, const MountConfig *config,
-		      int ready_fd, GError **error)
+static gboolean serve(Program *program, Options *options, const MountConfig *config, int ready_fd,
+		      GError **error)
 {
 	Watch *watch = seed(program, options, error);
 	if (!watch)
@@ -100,7 +117,18 @@ static gboolean serve(Program *program, const Options *options, const MountConfi
 	return mount != NULL;
 }
 
-static gboolean run(const Options *options, GError **error)
+/* Asks for the password that nobody gave. */
+static gboolean complete_login(Options *options, GError **error)
+{
+	if (!options->user || options->password)
+		return TRUE;
+	if (options->password_file)
+		return password_check_file(options->password_file, error);
+	options->password = password_ask(options->user, error);
+	return options->password != NULL;
+}
+
+static gboolean run(Options *options, GError **error)
 {
 	gboolean privileged = mountpoint_is_privileged(options->mountpoint);
 	g_autofree char *mountpoint = mountpoint_check(options->mountpoint, privileged, error);
@@ -120,6 +148,8 @@ static gboolean run(const Options *options, GError **error)
 			    "--uid=%u together with --allow-other needs root", options->uid);
 		return FALSE;
 	}
+	if (!complete_login(options, error))
+		return FALSE;
 	int ready_fd = options->foreground ? -1 : daemon_fork();
 	if (ready_fd < 0 && !options->foreground) {
 		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
@@ -153,10 +183,9 @@ static int fail(const GError *error)
 int main(int argc, char **argv)
 {
 	g_auto(Options) options = {0};
-	g_auto(GStrv) environment = g_get_environ();
 	g_autoptr(GError) error = NULL;
 
-	if (!options_parse(&options, argv, environment, &error))
+	if (!options_parse(&options, argv, environ, &error))
 		return fail(error);
 	if (options.action == OPTIONS_HELP)
 		return print(options_help());

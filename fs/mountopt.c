@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "secret.h"
 #include "suggest.h"
 
 typedef enum {
@@ -63,7 +64,6 @@ static const Known known[] = {
     {"auto", TOLERATED, NULL},
     {"noauto", TOLERATED, NULL},
     {"user", TOLERATED, NULL},
-    {"user=*", TOLERATED, NULL},
     {"nouser", TOLERATED, NULL},
     {"users", TOLERATED, NULL},
     {"nousers", TOLERATED, NULL},
@@ -91,8 +91,9 @@ static const Known known[] = {
 
 typedef struct {
 	const GOptionEntry *entries;
-	GPtrArray *argv;   /* of gchar, owned */
-	GPtrArray *passed; /* of gchar, owned */
+	GPtrArray *argv;	 /* of gchar, owned, for secret_free */
+	GPtrArray *passed;	 /* of gchar, owned */
+	gboolean after_password; /* of the item before, within -o */
 } Expansion;
 
 static const Known *known_find(const gchar *item)
@@ -121,37 +122,68 @@ static gboolean entry_has_value(const GOptionEntry *entry)
 	return entry->arg != G_OPTION_ARG_NONE;
 }
 
+static gboolean entry_needs_value(const GOptionEntry *entry)
+{
+	return entry_has_value(entry) && entry->arg_description;
+}
+
+/* VALUE begins with the =; empty without one. */
+static gchar *entry_flag(const GOptionEntry *entry, const gchar *value)
+{
+	gboolean is_switch = entry_has_value(entry) && !entry_needs_value(entry);
+
+	return g_strconcat("--", entry->long_name, *value || !is_switch ? value : "=true", NULL);
+}
+
 /* PREFIX, "--" or "-o ", says how it was given. */
 static void fail_unknown(const GOptionEntry *entries, const gchar *prefix, const gchar *item,
 			 GError **error)
 {
-	g_autofree gchar *name = g_strdelimit(g_strndup(item, strcspn(item, "=")), "_", '-');
-	g_autofree gchar *nearest = g_strdup(suggest_option(entries, name));
+	g_autofree gchar *name = g_strndup(item, strcspn(item, "="));
+	g_autofree gchar *dashed = g_strdelimit(g_strdup(name), "_", '-');
+	g_autofree gchar *nearest = g_strdup(suggest_option(entries, dashed));
 
 	if (!nearest) {
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
-			    "unknown option %s%s; see etcdfs --help", prefix, item);
+			    "unknown option %s%s; see etcdfs --help", prefix, name);
 		return;
 	}
 	if (prefix[1] == 'o') /* either is understood; this is how FUSE's are written */
 		g_strdelimit(nearest, "-", '_');
 	g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
-		    "unknown option %s%s; did you mean %s%s?", prefix, item, prefix, nearest);
+		    "unknown option %s%s; did you mean %s%s?", prefix, name, prefix, nearest);
 }
 
 /* An option of our own, given as NAME or NAME=VALUE, as a flag. */
 static gboolean flag_add(Expansion *expansion, const GOptionEntry *entry, const gchar *item,
 			 GError **error)
 {
-	const gchar *value = strchr(item, '=');
+	const gchar *value = item + strcspn(item, "=");
 
-	if (entry_has_value(entry) != (value != NULL)) {
-		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "-o %s: %s", item,
-			    value ? "this option takes no value" : "a value is missing");
+	if (*value ? !entry_has_value(entry) : entry_needs_value(entry)) {
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "-o %s: %s",
+			    entry->long_name,
+			    *value ? "this option takes no value" : "a value is missing");
 		return FALSE;
 	}
-	g_ptr_array_add(expansion->argv, g_strconcat("--", entry->long_name, value, NULL));
+	g_ptr_array_add(expansion->argv, entry_flag(entry, value));
 	return TRUE;
+}
+
+static gboolean item_has_password(const gchar *item)
+{
+	return g_str_has_prefix(item, "password=") ||
+	       (g_str_has_prefix(item, "user=") && strchr(item, ':'));
+}
+
+static void fail_item(const Expansion *expansion, const gchar *item, GError **error)
+{
+	if (expansion->after_password)
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
+			    "-o: what follows the password is no option; write a comma in it as "
+			    "\\,");
+	else
+		fail_unknown(expansion->entries, "-o ", item, error);
 }
 
 static gboolean item_add(Expansion *expansion, const gchar *item, GError **error)
@@ -159,10 +191,11 @@ static gboolean item_add(Expansion *expansion, const gchar *item, GError **error
 	const GOptionEntry *entry = entry_find(expansion->entries, item, strcspn(item, "="));
 	const Known *other = known_find(item);
 
-	if (entry)
+	/* "user" is mount(8)'s, "user=NAME" is ours. */
+	if (entry && !(other && entry_needs_value(entry) && !strchr(item, '=')))
 		return flag_add(expansion, entry, item, error);
 	if (!other) {
-		fail_unknown(expansion->entries, "-o ", item, error);
+		fail_item(expansion, item, error);
 		return FALSE;
 	}
 	if (other->fate == REFUSED) {
@@ -186,7 +219,8 @@ static gboolean is_octal(const gchar *at)
  * the next character for itself, and \054 is the character of that number. */
 static gchar *item_read(const gchar **at)
 {
-	GString *item = g_string_new(NULL);
+	/* Never moved, so that no part of it stays behind. */
+	GString *item = g_string_sized_new(strlen(*at));
 	const gchar *c = *at;
 
 	while (*c && *c != ',') {
@@ -207,10 +241,14 @@ static gchar *item_read(const gchar **at)
 
 static gboolean list_add(Expansion *expansion, const gchar *list, GError **error)
 {
+	expansion->after_password = FALSE;
 	while (*list) {
-		g_autofree gchar *item = item_read(&list);
+		gchar *item = item_read(&list);
+		gboolean ok = !*item || item_add(expansion, item, error);
 
-		if (*item && !item_add(expansion, item, error))
+		expansion->after_password = item_has_password(item);
+		secret_free(item);
+		if (!ok)
 			return FALSE;
 	}
 	return TRUE;
@@ -231,14 +269,36 @@ static guint long_flag_add(Expansion *expansion, gchar **argv, GError **error)
 	}
 	if (flag[len] && !entry_has_value(entry)) {
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-			    "%s: this option takes no value", argv[0]);
+			    "--%s: this option takes no value", entry->long_name);
 		return 0;
 	}
-	two = !flag[len] && entry_has_value(entry) && argv[1];
-	g_ptr_array_add(expansion->argv, g_strconcat("--", entry->long_name, flag + len, NULL));
+	two = !flag[len] && entry_needs_value(entry) && argv[1];
+	g_ptr_array_add(expansion->argv, entry_flag(entry, flag + len));
 	if (two)
 		g_ptr_array_add(expansion->argv, g_strdup(argv[1]));
 	return two ? 2 : 1;
+}
+
+static gboolean letter_is_known(const GOptionEntry *entries, gchar letter)
+{
+	while (entries->long_name && entries->short_name != letter)
+		entries++;
+	return entries->long_name != NULL;
+}
+
+/* Flags of one letter, behind one dash; none of them has a value. */
+static guint letters_add(Expansion *expansion, const gchar *argument, GError **error)
+{
+	for (const gchar *letter = argument + 1; *letter; letter++) {
+		if (letter_is_known(expansion->entries, *letter))
+			continue;
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
+			    "unknown option -%c%s; see etcdfs --help", *letter,
+			    *letter == 'o' ? " behind another letter" : "");
+		return 0;
+	}
+	g_ptr_array_add(expansion->argv, g_strdup(argument));
+	return 1;
 }
 
 /* Adds what ARGV begins with; returns how many arguments that is, 0 on error. */
@@ -256,16 +316,21 @@ static guint argument_add(Expansion *expansion, gchar **argv, GError **error)
 		return list_add(expansion, argv[0] + 2, error) ? 1 : 0;
 	if (g_str_has_prefix(argv[0], "--") && argv[0][2])
 		return long_flag_add(expansion, argv, error);
+	if (argv[0][0] == '-' && argv[0][1] && argv[0][1] != '-')
+		return letters_add(expansion, argv[0], error);
 	g_ptr_array_add(expansion->argv, g_strdup(argv[0]));
 	return 1;
 }
 
-GStrv mountopt_expand(gchar **argv, const GOptionEntry *entries, GPtrArray *passed, GError **error)
+GPtrArray *mountopt_expand(gchar **argv, const GOptionEntry *entries, GPtrArray *passed,
+			   GError **error)
 {
-	g_autoptr(GPtrArray) expanded = g_ptr_array_new_with_free_func(g_free);
-	Expansion expansion = {entries, expanded, passed};
+	g_autoptr(GPtrArray) expanded = g_ptr_array_new_with_free_func(secret_free);
+	Expansion expansion = {entries, expanded, passed, FALSE};
 	gboolean flags = TRUE;
 
+	if (*argv) /* the program's name */
+		g_ptr_array_add(expanded, g_strdup(*argv++));
 	while (*argv) {
 		guint n = 1;
 
@@ -280,5 +345,5 @@ GStrv mountopt_expand(gchar **argv, const GOptionEntry *entries, GPtrArray *pass
 		argv += n;
 	}
 	g_ptr_array_add(expanded, NULL);
-	return (GStrv)g_ptr_array_steal(expanded, NULL);
+	return g_steal_pointer(&expanded);
 }

@@ -9,9 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "authopt.h"
 #include "duration.h"
 #include "given.h"
+#include "secret.h"
+#include "setting.h"
 #include "source.h"
+#include "tlsopt.h"
 
 #define DEFAULT_UMASK 022
 
@@ -31,19 +35,11 @@ static const DurationRule keepalive_time = {"--keepalive-time", "ETCDCTL_KEEPALI
 static const DurationRule keepalive_timeout = {"--keepalive-timeout", "ETCDCTL_KEEPALIVE_TIMEOUT",
 					       10000, 1, NULL};
 
-/* The value of a variable; an empty one is none, as to etcdctl. */
-static const gchar *variable_get(gchar **environment, const gchar *name)
-{
-	const gchar *value = g_environ_getenv(environment, name);
-
-	return value && *value ? value : NULL;
-}
-
 static gboolean take_duration(const DurationRule *rule, const gchar *given, gchar **environment,
 			      guint *ret_ms, GError **error)
 {
-	const gchar *text = given ? given : variable_get(environment, rule->variable);
-	const gchar *where = given ? rule->flag : rule->variable;
+	Setting setting = setting_get(given, rule->flag, rule->variable, environment);
+	const gchar *text = setting.text, *where = setting.where;
 
 	*ret_ms = rule->default_ms;
 	if (!text)
@@ -57,7 +53,7 @@ static gboolean take_duration(const DurationRule *rule, const gchar *given, gcha
 	if (*ret_ms >= rule->least_ms)
 		return TRUE;
 	/* The variable is etcdctl's, which raises what is too short without a word. */
-	if (rule->reason && !given) {
+	if (rule->reason && !setting.by_flag) {
 		*ret_ms = rule->least_ms;
 		return TRUE;
 	}
@@ -141,12 +137,13 @@ static gboolean take_positional(Options *options, const Given *given, GError **e
 }
 
 /* Endpoints and prefix when the source says them. */
-static gboolean take_source(Options *options, const Given *given, GError **error)
+static gboolean take_source(Options *options, const Given *given, SourceTls *ret_tls,
+			    GError **error)
 {
 	const gchar *flag = given->endpoints ? "--endpoints" : given->prefix ? "--prefix" : NULL;
 
 	/* The source is looked at first: a mistake in it is the greater one. */
-	if (!source_parse(options->source, &options->endpoints, &options->prefix, error))
+	if (!source_parse(options->source, &options->endpoints, &options->prefix, ret_tls, error))
 		return FALSE;
 	if (given->endpoints || (given->prefix && g_bytes_get_size(options->prefix) > 0)) {
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
@@ -156,11 +153,29 @@ static gboolean take_source(Options *options, const Given *given, GError **error
 	return TRUE;
 }
 
+/* Where there is no source: composes one. */
+static gboolean take_endpoints(Options *options, const Given *given, gchar **environment,
+			       GError **error)
+{
+	Setting setting = setting_get(given->endpoints, "--endpoints", "ETCDCTL_ENDPOINTS",
+				      environment);
+	const gchar *list = setting.text ? setting.text : GIVEN_DEFAULT_ENDPOINTS;
+	g_autofree gchar *where = g_strdup_printf("%s=%s", setting.where, list);
+	SourceTls tls;
+
+	options->endpoints = source_endpoints(list, setting.where, &tls, error);
+	if (!options->endpoints || !tlsopt_take(options, given, environment, tls, where, error))
+		return FALSE;
+	options->source = source_string((const gchar *const *)options->endpoints, options->prefix,
+					options->tls);
+	return TRUE;
+}
+
 static gboolean take_etcd(Options *options, const Given *given, gchar **environment, GError **error)
 {
-	const gchar *variable = variable_get(environment, "ETCDCTL_ENDPOINTS");
+	SourceTls tls;
 
-	if (options->source && !take_source(options, given, error))
+	if (options->source && !take_source(options, given, &tls, error))
 		return FALSE;
 	if (given->prefix)
 		g_clear_pointer(&options->prefix, g_bytes_unref);
@@ -168,20 +183,11 @@ static gboolean take_etcd(Options *options, const Given *given, gchar **environm
 		options->prefix = g_bytes_new(given->prefix,
 					      given->prefix ? strlen(given->prefix) : 0);
 	if (options->source)
-		return TRUE;
-	if (given->endpoints)
-		options->endpoints = source_endpoints(given->endpoints, "--endpoints", error);
-	else if (variable)
-		options->endpoints = source_endpoints(variable, "ETCDCTL_ENDPOINTS", error);
-	else
-		options->endpoints = g_strsplit(GIVEN_DEFAULT_ENDPOINTS, ",", -1);
-	if (!options->endpoints)
-		return FALSE;
-	options->source = source_string((const gchar *const *)options->endpoints, options->prefix);
-	return TRUE;
+		return tlsopt_take(options, given, environment, tls, options->source, error);
+	return take_endpoints(options, given, environment, error);
 }
 
-static gboolean take_all(Options *options, const Given *given, gchar **environment, GError **error)
+static gboolean take_all(Options *options, Given *given, gchar **environment, GError **error)
 {
 	options->allow_other = given->allow_other;
 	options->foreground = given->foreground || given->debug;
@@ -189,16 +195,16 @@ static gboolean take_all(Options *options, const Given *given, gchar **environme
 	options->single_thread = given->single_thread;
 	return take_positional(options, given, error) &&
 	       take_etcd(options, given, environment, error) &&
+	       authopt_take(options, given, environment, error) &&
 	       take_durations(options, given, environment, error) &&
 	       take_ownership(options, given, error);
 }
 
-gboolean options_parse(Options *options, gchar **argv, gchar **environment, GError **error)
+static gboolean parse(Options *options, gchar **argv, gchar **environment, GError **error)
 {
 	g_autoptr(GPtrArray) passed = g_ptr_array_new_with_free_func(g_free);
 	g_auto(Given) given = {NULL};
 
-	*options = (Options){.action = OPTIONS_MOUNT};
 	if (!given_parse(&given, argv, passed, error))
 		return FALSE;
 	if (given.help || given.version) {
@@ -207,10 +213,25 @@ gboolean options_parse(Options *options, gchar **argv, gchar **environment, GErr
 	}
 	g_ptr_array_add(passed, NULL);
 	options->mount_options = (GStrv)g_ptr_array_steal(passed, NULL);
-	if (take_all(options, &given, environment, error))
-		return TRUE;
-	options_clear(options);
-	return FALSE;
+	return take_all(options, &given, environment, error);
+}
+
+gboolean options_parse(Options *options, gchar **argv, gchar **environment, GError **error)
+{
+	gboolean ok;
+
+	*options = (Options){.action = OPTIONS_MOUNT};
+	ok = parse(options, argv, environment, error);
+	secret_hide_argv(argv);
+	secret_hide_environment(environment);
+	if (!ok)
+		options_clear(options);
+	return ok;
+}
+
+void options_forget_password(Options *options)
+{
+	g_clear_pointer(&options->password, secret_free);
 }
 
 void options_clear(Options *options)
@@ -219,6 +240,12 @@ void options_clear(Options *options)
 	g_strfreev(options->endpoints);
 	g_clear_pointer(&options->prefix, g_bytes_unref);
 	g_free(options->mountpoint);
+	g_free(options->cacert);
+	g_free(options->cert);
+	g_free(options->key);
+	g_free(options->user);
+	options_forget_password(options);
+	g_free(options->password_file);
 	g_strfreev(options->mount_options);
 	*options = (Options){.action = OPTIONS_MOUNT};
 }

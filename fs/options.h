@@ -20,7 +20,7 @@ typedef struct {
 	OptionsAction action;
 
 	gchar *source;	   /* as given, or composed of the next two: mount's first column */
-	GStrv endpoints;   /* HOST:PORT, at least one */
+	GStrv endpoints;   /* HOST:PORT or unix:PATH, at least one */
 	GBytes *prefix;	   /* of the keys shown; empty: all */
 	gchar *mountpoint; /* as given */
 
@@ -28,6 +28,16 @@ typedef struct {
 	guint command_timeout_ms;
 	guint keepalive_time_ms;
 	guint keepalive_timeout_ms;
+
+	gboolean tls;  /* else the next four are empty */
+	gchar *cacert; /* files by their whole path, or NULL */
+	gchar *cert;   /* both or neither */
+	gchar *key;
+	gboolean insecure_skip_verify;
+
+	gchar *user;	      /* NULL: none */
+	gchar *password;      /* at most one of these two; neither: it is still to be asked for */
+	gchar *password_file; /* whole path */
 
 	uid_t uid; /* who owns the files; default: who runs this */
 	gid_t gid;
@@ -43,9 +53,13 @@ typedef struct {
 } Options;
 
 /* Reads ARGV (program name first) and what it does not say from the ETCDCTL_*
- * variables of ENVIRONMENT, both NULL-terminated and borrowed.  FALSE and ERROR, one
- * line for a person, of G_OPTION_ERROR; OPTIONS is then cleared. */
+ * variables of ENVIRONMENT, both NULL-terminated and borrowed.  Passwords in them are
+ * overwritten, whatever comes out.  FALSE and ERROR, one line for a person, of
+ * G_OPTION_ERROR; OPTIONS is then cleared. */
 gboolean options_parse(Options *options, gchar **argv, gchar **environment, GError **error);
+
+/* Once who needs the password has it. */
+void options_forget_password(Options *options);
 
 void options_clear(Options *options);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)

@@ -13,8 +13,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import case  # noqa: E402
 import inotify  # noqa: E402
-from etcd import free_port  # noqa: E402
-from mount import find_mount, unmount_command, wrapper  # noqa: E402
+from certs import Authority  # noqa: E402
+from etcd import TlsEtcd, free_port  # noqa: E402
+from mount import find_mount, privileged, unmount_command, wrapper  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from wait import SLOW, Deadline  # noqa: E402
 
@@ -69,6 +70,88 @@ class Refused(case.MountTest):
         self.assert_refused(says="mount point|MOUNTPOINT|usage")
         self.assert_refused(self.source, self.point, "more")
 
+    def assert_each_refused(self, *cases):
+        """Each is (says, arguments, variables or nothing); the mount point is added."""
+        for says, args, *env in cases:
+            with self.subTest(args=args, env=env):
+                self.assert_refused(*args, self.point, says=says, **(env[0] if env else {}))
+
+    def test_tls(self):
+        plain = self.keys.etcd.endpoint
+        self.assert_each_refused(
+            ("--cacert.*etcd://.*etcds://", [self.source, "--cacert=c"]),
+            ("--cert.*etcd://.*etcds://", [self.source, "--cert=c", "--key=k"]),
+            ("--insecure-skip-tls-verify.*etcds://", [self.source, "--insecure-skip-tls-verify"]),
+            ("--key.*ETCDCTL_ENDPOINTS=http://.*https://", ["--key=k"],
+             {"ETCDCTL_ENDPOINTS": f"http://{plain}"}),
+            ("--cacert.*--endpoints=http://", [f"--endpoints=http://{plain}", "--cacert=c"]),
+            ("--endpoints.*with TLS and some without", ["--endpoints=http://a,https://b"]),
+            ("ETCDCTL_ENDPOINTS.*some without", [], {"ETCDCTL_ENDPOINTS": "unix:/a,https://b"}),
+            ("--cert.*--key", ["etcds://a", "--cert=c"]),
+            ("--key.*--cert", ["etcds://a", "--key=c"]),
+            ("ETCDCTL_KEY.*--cert", ["etcds://a"], {"ETCDCTL_KEY": "k"}),
+            ("--cacert.*file is missing", ["etcds://a", "--cacert="]),
+            ("--insecure-skip-tls-verify=yes", ["etcds://a", "--insecure-skip-tls-verify=yes"]),
+            ("ETCDCTL_INSECURE_SKIP_TLS_VERIFY=yes", ["etcds://a"],
+             {"ETCDCTL_INSECURE_SKIP_TLS_VERIFY": "yes"}))
+
+    def test_tls_files(self):
+        """Each is named with what is wrong with it, before any server is asked."""
+        ca = Authority(self.directory, "ca")
+        client = ca.client("joe")
+        pem = {"--cacert": ca.cert, "--cert": client.cert, "--key": client.key}
+        for flag, variable in (("--cacert", "ETCDCTL_CACERT"), ("--cert", "ETCDCTL_CERT"),
+                               ("--key", "ETCDCTL_KEY")):
+            for file, why in self.bad_files():
+                given = {**pem, flag: file}
+                flags = [f"{name}={value}" for name, value in given.items()]
+                self.assert_each_refused((f"{flag} {file}: {why}", ["etcds://127.0.0.1:1", *flags]))
+            others = [f"{name}={value}" for name, value in pem.items() if name != flag]
+            self.assert_each_refused((f"{flag} /nowhere/x: No such file",
+                                      ["etcds://127.0.0.1:1", *others], {variable: "/nowhere/x"}))
+
+    def bad_files(self):
+        """(name, what the system says of it) of files that nobody can read."""
+        yield "/nowhere/x", "No such file or directory"
+        yield self.directory, "Is a directory"
+        if not privileged():  # root reads everything
+            locked = os.path.join(self.directory, "locked")
+            if not os.path.exists(locked):
+                os.mknod(locked, 0)
+            yield locked, "Permission denied"
+
+    def test_tls_that_is_not_there(self):
+        """The server speaks in the clear."""
+        self.assert_refused(self.source.replace("etcd:", "etcds:"), self.point, "--dial-timeout=2s",
+                            says=f"{self.keys.etcd.endpoint}.*TLS")
+
+    def test_logins(self):
+        self.assert_each_refused(
+            ("--password .*--user", [self.source, "--password=p"]),
+            ("--password-file .*--user", [self.source, "--password-file=p"]),
+            ("--password and --password-file", [self.source, "--user=u", "--password=p",
+                                                "--password-file=f"]),
+            ("NAME:PASSWORD and --password ", [self.source, "--user=u:p", "--password=p"]),
+            ("NAME:PASSWORD and --password-file", [self.source, "--user=u:p",
+                                                   "--password-file=f"]),
+            ("--user: .*name.*empty", [self.source, "--user="]),
+            ("--user: .*name.*empty", [self.source, "-o", "user=:p"]),
+            ("--user: .*password.*empty", [self.source, "--user=u:"]),
+            ("--password is empty", [self.source, "--user=u", "--password="]),
+            ("ETCDCTL_USER: .*name.*empty", [self.source], {"ETCDCTL_USER": ":p"}))
+
+    def test_password_files(self):
+        empty, newline, fifo = (os.path.join(self.directory, name) for name in ("e", "n", "p"))
+        for name, text in ((empty, ""), (newline, "\n")):
+            with open(name, "w", encoding="utf-8") as file:
+                file.write(text)
+        os.mkfifo(fifo)
+        other = "not a regular file"
+        for name, why in (*self.bad_files(), (empty, "there is no password"),
+                          (newline, "there is no password"), (fifo, other), ("/dev/null", other)):
+            self.assert_each_refused((f"--password-file {name}: {why}",
+                                      [self.source, "--user=u", f"--password-file={name}"]))
+
     def test_mount_points(self):
         missing = os.path.join(self.directory, "missing")
         self.assert_refused(self.source, missing, says="missing.*[Nn]o such file")
@@ -96,6 +179,13 @@ class Refused(case.MountTest):
             self.assertRegex(line, f"127.0.0.1:{port}[^0-9].*[Rr]efused")
         if not SLOW:
             self.assertLess(took, 1.5)
+
+    def test_no_server_listens_on_a_socket(self):
+        socket = os.path.join(self.directory, "socket")
+        for args in ([f"--endpoints=unix:{socket}"], [f"--endpoints=unix://{socket}"],
+                     [f"etcd://{socket.replace('/', '%2F')}/x/"]):
+            with self.subTest(args):
+                self.assert_refused(*args, self.point, "--dial-timeout=1s", says=f"unix:{socket}")
 
     def test_a_server_that_says_nothing(self):
         proxy = Proxy(free_port(), self.keys.etcd.port)
@@ -155,11 +245,11 @@ class Refused(case.MountTest):
 class OtherWays(case.MountTest):
     """Endpoints and prefix need not be in the source."""
 
-    def shown(self, *args, env=None):
-        """What is mounted without a source, with ARGS and the variables ENV."""
+    def shown(self, *args, env=None, source=()):
+        """What is mounted with ARGS and the variables ENV, and a SOURCE if there is one."""
         point = os.path.join(self.directory, "mnt")
         os.makedirs(point, exist_ok=True)
-        result = subprocess.run([*wrapper(), self.program(), point, *args], check=False,
+        result = subprocess.run([*wrapper(), self.program(), *source, point, *args], check=False,
                                 env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
                                 capture_output=True, text=True)
         names = os.listdir(point)
@@ -180,6 +270,31 @@ class OtherWays(case.MountTest):
                  {"ETCDCTL_ENDPOINTS": "127.0.0.1:1", "ETCDCTL_DIAL_TIMEOUT": "3s"})):
             with self.subTest(args=args, env=env):
                 self.assertEqual(["f"], self.shown(*args, env=env))
+
+    def test_with_tls(self):
+        ca = Authority(self.directory, "ca")
+        joe = ca.client("joe")
+        etcd = TlsEtcd(self.directory, ca.server("server", "127.0.0.1"), clients=ca).start()
+        self.addCleanup(etcd.stop)
+        etcd.put("/f", "1")
+        files = {"cacert": ca.cert, "cert": joe.cert, "key": joe.key}
+        flags = [f"--{name}={file}" for name, file in files.items()]
+        options = ["-o", ",".join(f"{name}={file}" for name, file in files.items())]
+        variables = {f"ETCDCTL_{name.upper()}": file for name, file in files.items()}
+        url = f"https://{etcd.tls_endpoint}"
+        tls = [f"etcds://{etcd.tls_endpoint}"]
+        for source, args, env in (
+                (tls, flags, {}), (tls, options, {}), (tls, [], variables),
+                ([], [f"--endpoints={url}", *flags], {}),
+                ([], [f"--endpoints={etcd.tls_endpoint}", *flags], {}),
+                ([], [], {"ETCDCTL_ENDPOINTS": etcd.tls_endpoint, **variables}),
+                ([], flags[1:], {"ETCDCTL_ENDPOINTS": url, "ETCDCTL_CACERT": ca.cert}),
+                ([], [f"--endpoints={url}", *flags[1:], "--insecure-skip-tls-verify"], {}),
+                # In the clear, whatever the variables say.
+                ([f"etcd://{etcd.endpoint}"], [], variables),
+                ([], [f"--endpoints={etcd.url}"], variables)):
+            with self.subTest(source=source, args=args, env=env):
+                self.assertEqual(["f"], self.shown(*args, env=env, source=source))
 
     def test_a_prefix_that_ends_inside_a_component(self):
         """A prefix is bytes, not a directory."""

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* authopt.c - a user, and the first password of these:
+ *
+ *   --password or --password-file, --user NAME:PASSWORD,
+ *   ETCDCTL_PASSWORD, ETCDCTL_USER=NAME:PASSWORD
+ *
+ * Two flags that both give one are a mistake.
+ */
+#include "authopt.h"
+
+#include <string.h>
+
+#include "setting.h"
+
+G_GNUC_PRINTF(2, 3)
+static gboolean fail(GError **error, const gchar *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	g_propagate_error(
+	    error, g_error_new_valist(G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, format, args));
+	va_end(args);
+	return FALSE;
+}
+
+/* The flag that gives a password apart from the user; NULL without. */
+static const gchar *password_flag(const Given *given)
+{
+	if (given->password)
+		return "--password";
+	return given->password_file ? "--password-file" : NULL;
+}
+
+static gboolean check(const Given *given, const Setting *user, const gchar *inside, GError **error)
+{
+	const gchar *flag = password_flag(given);
+
+	if (given->password && given->password_file)
+		return fail(error, "--password and --password-file both give it; leave one out");
+	if (!user->text && flag)
+		return fail(error, "%s without a user; give --user NAME, too", flag);
+	if (user->text && (!*user->text || user->text == inside))
+		return fail(error, "%s: the name of the user is empty", user->where);
+	if (inside && user->by_flag && flag)
+		return fail(error, "--user NAME:PASSWORD and %s both give it; leave one out", flag);
+	return TRUE;
+}
+
+/* INSIDE is the colon in USER and what follows, NULL without. */
+static gboolean take_password(Options *options, Given *given, gchar **environment,
+			      const Setting *user, const gchar *inside, GError **error)
+{
+	const gchar *variable = g_environ_getenv(environment, "ETCDCTL_PASSWORD");
+
+	if (given->password) {
+		options->password = g_steal_pointer(&given->password);
+		return *options->password || fail(error, "--password is empty");
+	}
+	if (given->password_file) {
+		Setting file = {given->password_file, "--password-file", TRUE};
+
+		options->password_file = setting_file(&file, error);
+		return options->password_file != NULL;
+	}
+	if (inside && (user->by_flag || !variable || !*variable)) {
+		options->password = g_strdup(inside + 1);
+		return inside[1] ||
+		       fail(error, "%s: the password after the colon is empty", user->where);
+	}
+	if (variable && *variable)
+		options->password = g_strdup(variable);
+	return TRUE;
+}
+
+gboolean authopt_take(Options *options, Given *given, gchar **environment, GError **error)
+{
+	Setting user = setting_get(given->user, "--user", "ETCDCTL_USER", environment);
+	const gchar *inside = user.text ? strchr(user.text, ':') : NULL;
+
+	if (!check(given, &user, inside, error))
+		return FALSE;
+	if (!user.text)
+		return TRUE;
+	options->user = inside ? g_strndup(user.text, (gsize)(inside - user.text))
+			       : g_strdup(user.text);
+	return take_password(options, given, environment, &user, inside, error);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When a token is asked for, and with which password. */
+#include "auth.h"
+
+#include <glib/gstdio.h>
+
+#include "wire.h"
+
+#define NOT_ENABLED "etcdserver: authentication is not enabled"
+#define FAILED "etcdserver: authentication failed, invalid user ID or password"
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Auth, auth_clear)
+
+static const WatchAuth me = {.user = "me", .password = "secret"};
+
+static void assert_password(const Auth *auth, const char *password)
+{
+	g_autoptr(GBytes) request = auth_request(auth);
+	g_autoptr(GBytes) expected = wire_authenticate_encode("me", password);
+
+	g_assert_true(g_bytes_equal(request, expected));
+}
+
+static void test_nobody(void)
+{
+	g_auto(Auth) auth = {0};
+
+	auth_init(&auth, &(WatchAuth){0});
+	g_assert_true(auth_load(&auth, NULL));
+	g_assert_false(auth_is_due(&auth));
+	g_assert_null(auth.token);
+	/* no token will help */
+	g_assert_false(auth_retry(&auth));
+}
+
+static void test_token(void)
+{
+	g_auto(Auth) auth = {0};
+
+	auth_init(&auth, &me);
+	g_assert_true(auth_is_due(&auth));
+	assert_password(&auth, "secret");
+	auth_take(&auth, "token");
+	g_assert_false(auth_is_due(&auth));
+	g_assert_cmpstr(auth.token, ==, "token");
+}
+
+static void test_each_connection(void)
+{
+	g_auto(Auth) auth = {0};
+
+	auth_init(&auth, &me);
+	auth_take(&auth, "token");
+	auth_granted(&auth);
+	auth_forget(&auth);
+	g_assert_true(auth_is_due(&auth));
+	g_assert_null(auth.token);
+}
+
+/* It is new, so the refusal is not for its age. */
+static void test_fresh_token_refused(void)
+{
+	g_auto(Auth) auth = {0};
+
+	auth_init(&auth, &me);
+	auth_take(&auth, "token");
+	g_assert_false(auth_retry(&auth));
+	g_assert_false(auth_is_due(&auth));
+}
+
+static void test_old_token_refused(void)
+{
+	g_auto(Auth) auth = {0};
+
+	auth_init(&auth, &me);
+	auth_take(&auth, "token");
+	for (guint i = 0; i < 3; i++) {
+		auth_granted(&auth);
+		g_assert_true(auth_retry(&auth));
+		g_assert_true(auth_is_due(&auth));
+		auth_take(&auth, "another");
+		g_assert_cmpstr(auth.token, ==, "another");
+		g_assert_false(auth_retry(&auth));
+	}
+}
+
+static void test_password_refused(void)
+{
+	g_auto(Auth) auth = {0};
+
+	auth_init(&auth, &me);
+	g_assert_false(auth_refused(&auth, FAILED));
+	g_assert_true(auth_is_due(&auth));
+}
+
+static void test_off(void)
+{
+	g_auto(Auth) auth = {0};
+
+	auth_init(&auth, &me);
+	g_assert_true(auth_refused(&auth, NOT_ENABLED));
+	g_assert_false(auth_is_due(&auth));
+	g_assert_null(auth.token);
+	/* etcd has just said so: what is refused now is refused for something else */
+	g_assert_false(auth_retry(&auth));
+	auth_granted(&auth);
+	g_assert_false(auth_is_due(&auth));
+}
+
+static void test_off_and_on(void)
+{
+	g_auto(Auth) auth = {0};
+
+	auth_init(&auth, &me);
+	auth_refused(&auth, NOT_ENABLED);
+	auth_granted(&auth);
+	g_assert_true(auth_retry(&auth));
+	g_assert_true(auth_is_due(&auth));
+}
+
+static void test_off_elsewhere(void)
+{
+	g_auto(Auth) auth = {0};
+
+	auth_init(&auth, &me);
+	auth_refused(&auth, NOT_ENABLED);
+	auth_forget(&auth);
+	g_assert_true(auth_is_due(&auth));
+}
+
+/* A file in a directory of its own. */
+typedef struct {
+	char *directory;
+	char *name;
+	Auth auth;
+} File;
+
+static void file_write(const File *file, const char *text)
+{
+	g_assert_true(g_file_set_contents(file->name, text, -1, NULL));
+}
+
+static void file_set_up(File *file, gconstpointer data)
+{
+	file->directory = g_dir_make_tmp("etcdfs-auth-XXXXXX", NULL);
+	file->name = g_build_filename(file->directory, "password", NULL);
+	auth_init(&file->auth, &(WatchAuth){.user = "me", .password_file = file->name});
+}
+
+static void file_tear_down(File *file, gconstpointer data)
+{
+	g_remove(file->name);
+	g_assert_cmpint(g_rmdir(file->directory), ==, 0);
+	g_free(file->name);
+	g_free(file->directory);
+	auth_clear(&file->auth);
+}
+
+static void test_file(File *file, gconstpointer data)
+{
+	static const char *const texts[][2] = {
+	    {"secret", "secret"},
+	    {"another\n", "another"},
+	    {"two\n\n", "two\n"},
+	    {" blanks \n", " blanks "},
+	    {"w\303\266rt", "w\303\266rt"},
+	    {"\n", ""},
+	    {"", ""},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		file_write(file, texts[i][0]);
+		g_assert_true(auth_load(&file->auth, NULL));
+		assert_password(&file->auth, texts[i][1]);
+	}
+}
+
+static void test_file_gone(File *file, gconstpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *message = g_strdup_printf("--password-file %s: No such file or directory",
+						   file->name);
+
+	file_write(file, "secret");
+	g_assert_true(auth_load(&file->auth, NULL));
+	g_remove(file->name);
+	g_assert_false(auth_load(&file->auth, &error));
+	g_assert_error(error, WATCH_ERROR, WATCH_ERROR_FILE);
+	g_assert_cmpstr(error->message, ==, message);
+	assert_password(&file->auth, "secret");
+}
+
+static void test_file_never_there(File *file, gconstpointer data)
+{
+	g_autoptr(GError) error = NULL;
+
+	g_assert_false(auth_load(&file->auth, &error));
+	g_assert_error(error, WATCH_ERROR, WATCH_ERROR_FILE);
+}
+
+#define ADD(name, test) g_test_add("/auth/" name, File, NULL, file_set_up, test, file_tear_down)
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/auth/nobody", test_nobody);
+	g_test_add_func("/auth/token", test_token);
+	g_test_add_func("/auth/each-connection", test_each_connection);
+	g_test_add_func("/auth/fresh-token-refused", test_fresh_token_refused);
+	g_test_add_func("/auth/old-token-refused", test_old_token_refused);
+	g_test_add_func("/auth/password-refused", test_password_refused);
+	g_test_add_func("/auth/off", test_off);
+	g_test_add_func("/auth/off-and-on", test_off_and_on);
+	g_test_add_func("/auth/off-elsewhere", test_off_elsewhere);
+	ADD("file", test_file);
+	ADD("file-gone", test_file_gone);
+	ADD("file-never-there", test_file_never_there);
+	return g_test_run();
+}
