@@ -65,7 +65,7 @@ static void table_init(Table *table, Given *given)
 		    {"command-timeout", 0, 0, TEXT, &given->command_timeout,
 		     "For each request [5s]", "DURATION"},
 		    {"keepalive-time", 0, 0, TEXT, &given->keepalive_time,
-		     "Ping after such a silence [10s]", "DURATION"},
+		     "Ping a silent etcd, and probe it [10s]", "DURATION"},
 		    {"keepalive-timeout", 0, 0, TEXT, &given->keepalive_timeout,
 		     "Give up a ping after it [10s]", "DURATION"},
 		},
@@ -80,7 +80,7 @@ static void table_init(Table *table, Given *given)
 		    /* Its default does nothing; =false asks for TLS. */
 		    {"insecure-transport", 0, G_OPTION_FLAG_HIDDEN, TEXT,
 		     &given->insecure_transport, NULL, NULL},
-		    {"user", 0, 0, TEXT, &given->user, "Whom to log in as [nobody]",
+		    {"user", 0, 0, TEXT, &given->user, "Whom to log in as [no login]",
 		     "NAME[:PASSWORD]"},
 		    {"password", 0, 0, TEXT, &given->password, "Of that user [asked for]",
 		     "PASSWORD"},
