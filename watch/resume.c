@@ -292,6 +292,7 @@ static void take_created(Resume *resume, const EtcdWatch *response, GArray *acti
 		return;
 	}
 	resume->state = RESUME_LIVE;
+	resume->watch_id = response->watch_id;
 	resume->live_since_us = resume->now_us;
 	resume->refusals = 0;
 	resume->probing = TRUE;
@@ -325,21 +326,21 @@ static gboolean is_progress(Resume *resume, const EtcdWatch *response)
 {
 	if (response->created || response->fragment || response->n_events > 0)
 		return FALSE;
-	return response->watch_id == RESUME_WATCH_ID ||
+	return response->watch_id == resume->watch_id ||
 	       (response->watch_id == RESUME_STREAM_ID && lag_answered(&resume->lag));
 }
 
 static void step_response(Resume *resume, const ResumeInput *input, GArray *actions)
 {
 	const EtcdWatch *response = input->response;
-	gboolean ours = response->watch_id == RESUME_WATCH_ID;
+	gboolean ours = response->watch_id == resume->watch_id;
 
 	if (response->canceled || response->compact_revision != 0) {
 		take_canceled(resume, response, actions);
 		return;
 	}
 	if (resume->state == RESUME_OPENING) {
-		if (ours && response->created)
+		if (response->created && response->watch_id != RESUME_STREAM_ID)
 			take_created(resume, response, actions);
 		else
 			transition_fail(resume, "etcd answered out of turn", actions);

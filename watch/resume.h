@@ -157,6 +157,7 @@ typedef struct {
 	gboolean dirty;
 	gboolean opened;      /* a stream, ever */
 	gint64 seed_revision; /* 0: the first page is not here yet */
+	gint64 watch_id;      /* etcd's gRPC proxy gives another than it was asked for */
 	gint64 live_since_us;
 	Backoff backoff;
 	guint failures;

@@ -53,8 +53,9 @@ _NO_TOKEN = ("etcdserver: user name is empty", "etcdserver: invalid auth token",
              "etcdserver: revision of auth store is old")
 
 
-# gRPC's codes for it: CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE.
-_AWAY = (1, 4, 14)
+# gRPC's codes for it: CANCELLED, UNKNOWN (what raft says passes through etcd as it is),
+# DEADLINE_EXCEEDED, UNAVAILABLE.
+_AWAY = (1, 2, 4, 14)
 
 
 def to_bytes(data):
@@ -403,17 +404,16 @@ class Auth:
     def delete_role(self, role):
         self._call("role/delete", role=role)
 
-    def grant_read(self, role, prefix):
-        """Of exactly the keys that begin with PREFIX."""
-        self._call("role/grant", name=role,
-                   perm={"permType": "READ", **self._range(prefix)})
+    def grant_read(self, role, key, end=None):
+        """Of exactly the keys from KEY to END, or those that begin with KEY."""
+        self._call("role/grant", name=role, perm={"permType": "READ", **self._range(key, end)})
 
-    def revoke_read(self, role, prefix):
-        self._call("role/revoke", role=role, **self._range(prefix))
+    def revoke_read(self, role, key, end=None):
+        self._call("role/revoke", role=role, **self._range(key, end))
 
     @staticmethod
-    def _range(prefix):
-        return {"key": _encode(prefix), "range_end": _encode(prefix_end(prefix))}
+    def _range(key, end):
+        return {"key": _encode(key), "range_end": _encode(end or prefix_end(key))}
 
 
 class Keys:

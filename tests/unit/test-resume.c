@@ -197,6 +197,20 @@ static void test_open_ended(void)
 					  " = probing\n");
 }
 
+/* As etcd's gRPC proxy does, which numbers the watches of a stream itself. */
+static void test_open_as_another(void)
+{
+	transcript_run(TRANSCRIPT_OPENING "> created 10 id=0\n" TRANSCRIPT_CREATED
+					  "> events id=0 +a@11\n"
+					  "deliver 11 +a\n"
+					  "receive\n"
+					  "> events +b@12\n"
+					  "receive\n"
+					  "> progress 20 id=0\n"
+					  "tell-progress 20\n"
+					  "receive\n");
+}
+
 static void test_open_silent(void)
 {
 	transcript_run(TRANSCRIPT_OPENING "> timer\n" FAIL);
@@ -217,7 +231,7 @@ static void test_open_on_member_behind(void)
 static void test_open_out_of_turn(void)
 {
 	transcript_run(TRANSCRIPT_OPENING "> events +a@11\n" FAIL);
-	transcript_run(TRANSCRIPT_OPENING "> created 10 id=0\n" FAIL);
+	transcript_run(TRANSCRIPT_OPENING "> created 10 id=-1\n" FAIL);
 }
 
 /* ---- live: what moves the revision, and what does not ---- */
@@ -738,6 +752,7 @@ static const struct {
     {"/resume/open/refused", test_open_refused},
     {"/resume/open/denied", test_open_denied},
     {"/resume/open/ended", test_open_ended},
+    {"/resume/open/as-another", test_open_as_another},
     {"/resume/open/silent", test_open_silent},
     {"/resume/open/member-behind", test_open_on_member_behind},
     {"/resume/open/out-of-turn", test_open_out_of_turn},
