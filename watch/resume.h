@@ -31,7 +31,7 @@
  * Where it says SEEDING after a mishap: at once after a probe and the first
  * time, by way of WAITING when the watch before did not live long.
  *
- * Invariants: `applied` is 0 or the listener holds exactly that revision;
+ * Invariants: unless `dirty`, the listener holds exactly `applied`;
  * `dirty` unless the listener's state may be resumed; in SEEDING the stream is
  * closed; no revision is unfinished but in LIVE; a request or a stream that is under
  * way when its state ends is closed (RESUME_CLOSE), so that its answer never

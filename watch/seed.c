@@ -85,6 +85,15 @@ static gboolean page_ascends(const Seed *seed, const EtcdRange *page)
 	return TRUE;
 }
 
+/* Nothing on it is newer than the revision it was asked for. */
+static gboolean page_is_of(gint64 revision, const EtcdRange *page)
+{
+	for (gsize i = 0; i < page->n_kvs; i++)
+		if (page->kvs[i].mod_revision > revision)
+			return FALSE;
+	return TRUE;
+}
+
 static gint64 page_bytes(const EtcdRange *page)
 {
 	gint64 bytes = 0;
@@ -114,6 +123,8 @@ SeedVerdict seed_take(Seed *seed, const EtcdRange *page, gint64 elapsed_us)
 		return SEED_BROKEN;
 	if (seed->revision == 0)
 		seed->revision = page->header.revision;
+	if (!page_is_of(seed->revision, page))
+		return SEED_BROKEN;
 	if (!page->more) {
 		seed->limit_max = G_MAXINT64;
 		return SEED_DONE;

@@ -134,6 +134,12 @@ static EtcdHeader header_decode(const Etcdserverpb__ResponseHeader *header)
 	};
 }
 
+/* The last revision there can be has no next one to watch from. */
+static gboolean header_is_sane(const Etcdserverpb__ResponseHeader *header)
+{
+	return !header || header->revision < G_MAXINT64;
+}
+
 static KeyValue kv_decode(const Mvccpb__KeyValue *kv)
 {
 	return (KeyValue){
@@ -167,9 +173,10 @@ gboolean wire_range_decode(Arena *arena, const guint8 *data, gsize len, EtcdRang
 	Etcdserverpb__RangeResponse *message;
 
 	message = etcdserverpb__range_response__unpack(&allocator, len, data);
-	if (message)
-		*ret = range_decode(arena, message);
-	return message != NULL;
+	if (!message || !header_is_sane(message->header))
+		return FALSE;
+	*ret = range_decode(arena, message);
+	return TRUE;
 }
 
 gboolean wire_probe_decode(Arena *arena, const guint8 *data, gsize len, EtcdRange *ret)
@@ -178,7 +185,7 @@ gboolean wire_probe_decode(Arena *arena, const guint8 *data, gsize len, EtcdRang
 	Etcdserverpb__TxnResponse *message;
 
 	message = etcdserverpb__txn_response__unpack(&allocator, len, data);
-	if (!message || message->n_responses != 1 ||
+	if (!message || !header_is_sane(message->header) || message->n_responses != 1 ||
 	    message->responses[0]->response_case !=
 		ETCDSERVERPB__RESPONSE_OP__RESPONSE_RESPONSE_RANGE)
 		return FALSE;
@@ -188,15 +195,24 @@ gboolean wire_probe_decode(Arena *arena, const guint8 *data, gsize len, EtcdRang
 	return TRUE;
 }
 
+/* gRPC takes nothing else as metadata. */
+static gboolean is_header_value(const char *text)
+{
+	while (g_ascii_isgraph(*text))
+		text++;
+	return *text == '\0';
+}
+
 gboolean wire_token_decode(Arena *arena, const guint8 *data, gsize len, const char **ret)
 {
 	ProtobufCAllocator allocator = allocator_for(arena);
 	Etcdserverpb__AuthenticateResponse *message;
 
 	message = etcdserverpb__authenticate_response__unpack(&allocator, len, data);
-	if (message)
-		*ret = message->token;
-	return message != NULL;
+	if (!message || !is_header_value(message->token))
+		return FALSE;
+	*ret = message->token;
+	return TRUE;
 }
 
 gboolean wire_version_decode(Arena *arena, const guint8 *data, gsize len, const char **ret)
@@ -212,7 +228,7 @@ gboolean wire_version_decode(Arena *arena, const guint8 *data, gsize len, const 
 
 static gboolean event_decode(const Mvccpb__Event *event, KvEvent *ret)
 {
-	if (!event->kv || event->kv->key.len == 0)
+	if (!event->kv || event->kv->key.len == 0 || event->kv->mod_revision == G_MAXINT64)
 		return FALSE;
 	if (event->type == MVCCPB__EVENT__EVENT_TYPE__PUT)
 		ret->type = KV_PUT;
@@ -231,7 +247,7 @@ gboolean wire_watch_decode(Arena *arena, const guint8 *data, gsize len, EtcdWatc
 	KvEvent *events;
 
 	message = etcdserverpb__watch_response__unpack(&allocator, len, data);
-	if (!message)
+	if (!message || !header_is_sane(message->header))
 		return FALSE;
 
 	events = arena_alloc(arena, message->n_events * sizeof(*events));

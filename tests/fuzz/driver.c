@@ -5,7 +5,7 @@
  *
  * First each file as one input, then COUNT inputs derived from them and from
  * random bytes.  The seed is printed, and the last input is left in a file when
- * the target aborts, so that a failure can be run again.
+ * the target crashes, so that a failure can be run again.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* The input in hand, for the signal handler. */
 static GByteArray *input;
 
-static void on_abort(int signal_number)
+static void on_crash(int signal_number)
 {
 	static const char name[] = "fuzz-crash";
 	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -157,7 +157,8 @@ int main(int argc, char **argv)
 		seed = g_random_int_range(1, G_MAXINT32);
 	random = g_rand_new_with_seed((guint32)seed);
 	input = g_byte_array_new();
-	signal(SIGABRT, on_abort);
+	signal(SIGABRT, on_crash);
+	signal(SIGSEGV, on_crash);
 	for (gchar **path = paths; path && *path; path++)
 		corpus_add(corpus, *path);
 	g_print("# %u inputs, then %d random ones from seed %d\n", corpus->len, count, seed);

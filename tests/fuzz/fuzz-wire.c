@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as an answer of etcd: the decoder, and what reads its result. */
 #include <stdint.h>
+#include <string.h>
 
 #include "resume.h"
 #include "seed.h"
@@ -18,6 +19,12 @@ static guint touch(KvBytes bytes)
 	return sum;
 }
 
+static void touch_range(const EtcdRange *range)
+{
+	for (gsize i = 0; i < range->n_kvs; i++)
+		touch(range->kvs[i].key), touch(range->kvs[i].value);
+}
+
 static void run_range(const guint8 *data, gsize len)
 {
 	g_auto(Arena) arena = {0};
@@ -27,8 +34,7 @@ static void run_range(const guint8 *data, gsize len)
 
 	if (!wire_range_decode(&arena, data, len, &page))
 		return;
-	for (gsize i = 0; i < page.n_kvs; i++)
-		touch(page.kvs[i].key), touch(page.kvs[i].value);
+	touch_range(&page);
 
 	key_range_init(&range, (KvBytes){0});
 	seed_init(&seed, &range);
@@ -36,6 +42,26 @@ static void run_range(const guint8 *data, gsize len)
 		g_bytes_unref(seed_request(&seed));
 	seed_clear(&seed);
 	key_range_clear(&range);
+}
+
+static void run_probe(const guint8 *data, gsize len)
+{
+	g_auto(Arena) arena = {0};
+	EtcdRange answer;
+
+	if (wire_probe_decode(&arena, data, len, &answer))
+		touch_range(&answer);
+}
+
+static void run_texts(const guint8 *data, gsize len)
+{
+	g_auto(Arena) arena = {0};
+	const char *text;
+
+	if (wire_token_decode(&arena, data, len, &text))
+		touch((KvBytes){(const guint8 *)text, strlen(text)});
+	if (wire_version_decode(&arena, data, len, &text))
+		lag_version_asks(text);
 }
 
 static void feed(Resume *resume, const EtcdWatch *response)
@@ -79,6 +105,8 @@ static void run_watch(const guint8 *data, gsize len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	run_range(data, size);
+	run_probe(data, size);
+	run_texts(data, size);
 	run_watch(data, size);
 	return 0;
 }

@@ -106,6 +106,19 @@ static void test_empty_key(Fixture *fixture, gconstpointer data)
 	g_assert_cmpint(seed_take(&fixture->seed, &page, 1), ==, SEED_BROKEN);
 }
 
+/* Newer than the revision that was asked for, on the first page or a later one. */
+static void test_too_new(Fixture *fixture, gconstpointer data)
+{
+	KeyValue kv = {.key = KV("b"), .mod_revision = 11};
+	EtcdRange page = {.header.revision = 10, .kvs = &kv, .n_kvs = 1};
+
+	g_assert_cmpint(seed_take(&fixture->seed, &page, 1), ==, SEED_BROKEN);
+	seed_restart(&fixture->seed);
+	g_assert_cmpint(take(&fixture->seed, 10, TRUE, "a"), ==, SEED_MORE);
+	page.header.revision = 12;
+	g_assert_cmpint(seed_take(&fixture->seed, &page, 1), ==, SEED_BROKEN);
+}
+
 /* The limit after a page of N keys whose values have LEN bytes. */
 static gint64 limit_after(Seed *seed, gsize n, gsize len, gint64 elapsed_us)
 {
@@ -167,6 +180,7 @@ int main(int argc, char **argv)
 	g_test_add("/seed/pages", Fixture, NULL, set_up, test_pages, tear_down);
 	g_test_add("/seed/broken", Fixture, NULL, set_up, test_broken, tear_down);
 	g_test_add("/seed/empty-key", Fixture, NULL, set_up, test_empty_key, tear_down);
+	g_test_add("/seed/too-new", Fixture, NULL, set_up, test_too_new, tear_down);
 	g_test_add("/seed/limit", Fixture, NULL, set_up, test_limit, tear_down);
 	g_test_add("/seed/too-large", Fixture, NULL, set_up, test_too_large, tear_down);
 	return g_test_run();
