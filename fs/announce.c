@@ -81,8 +81,11 @@ void announcer_push(Announcer *announcer, const GArray *changes)
 	g_mutex_lock(&announcer->lock);
 	for (guint i = 0; i < changes->len; i++) {
 		TreeChange *change = &g_array_index(changes, TreeChange, i);
-		if (is_of_interest_locked(announcer, change->old ? change->old : change->now))
-			pending_push(&announcer->pending, change->old, change->now);
+		Node *old = change->old;
+
+		if (is_of_interest_locked(announcer, old ? old : change->now))
+			pending_push(&announcer->pending, old, change->now,
+				     old && inode_is_known(announcer->teller.inodes, old));
 	}
 	if (!g_queue_is_empty(&announcer->pending.stale))
 		g_cond_signal(&announcer->wake);

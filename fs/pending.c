@@ -34,6 +34,7 @@ void pending_record_free(PendingRecord *record)
 	node_unref(record->entry);
 	node_unref(record->told);
 	node_unref(record->now);
+	node_unref(record->went);
 	g_free(record);
 }
 
@@ -67,17 +68,27 @@ static void replace_now(PendingRecord *record, Node *now)
 	node_unref(before);
 }
 
-void pending_push(Pending *pending, Node *old, Node *now)
+/* NODE came and goes untold. */
+static void set_went(PendingRecord *record, Node *node)
+{
+	node_unref(record->went);
+	record->went = node_ref(node);
+}
+
+void pending_push(Pending *pending, Node *old, Node *now, gboolean seen)
 {
 	Node *entry = old ? old : now;
 	PendingRecord *record = find(pending, entry);
 
 	if (record) {
+		if (!record->told && record->now && seen)
+			set_went(record, record->now);
 		replace_now(record, now);
 	} else {
 		record = g_new0(PendingRecord, 1);
 		record->entry = node_ref(entry);
 		record->told = ref_or_null(old);
+		record->told_seen = seen;
 		record->now = ref_or_null(now);
 		record->in_order.data = record;
 		record->in_stale.data = record;
@@ -121,6 +132,8 @@ void pending_give_back(Pending *pending, PendingRecord *record)
 	PendingRecord *newer = find(pending, record->entry);
 
 	if (newer) {
+		if (!record->told && newer->told && newer->told_seen)
+			set_went(newer, newer->told);
 		node_unref(newer->told);
 		newer->told = g_steal_pointer(&record->told);
 	}

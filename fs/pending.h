@@ -14,6 +14,9 @@ typedef struct {
 	Node *entry; /* owned; any node of the entry: parent and name */
 	Node *told;  /* owned; what watchers believe to be there, or NULL */
 	Node *now;   /* owned; what is there, or NULL */
+	Node *went;  /* owned; what came and went untold but was seen, or NULL */
+
+	gboolean told_seen; /* the kernel knew `told` when it went */
 
 	/* Of pending.c. */
 	gboolean stale; /* the kernel's entry is not invalidated yet */
@@ -33,8 +36,9 @@ void pending_clear(Pending *pending);
 /* Whether anything is pending for the entry of NODE. */
 gboolean pending_has(const Pending *pending, const Node *node);
 
-/* The entry led to OLD and leads to NOW (either may be NULL, not both). */
-void pending_push(Pending *pending, Node *old, Node *now);
+/* The entry led to OLD and leads to NOW (either may be NULL, not both).  SEEN: the
+ * kernel knows OLD, so a watcher may have met it before it was told. */
+void pending_push(Pending *pending, Node *old, Node *now, gboolean seen);
 
 /* All entries (owned references) that became stale since the last call, or NULL
  * if there are none.  The caller invalidates them before it takes a record. */

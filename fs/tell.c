@@ -31,16 +31,17 @@
 
 /* Each attempt is lost only if somebody looks the name up in the microseconds
  * between the invalidation and the step. */
-#define TELL_ATTEMPTS 16
+#define TELL_ATTEMPTS 128
 
 typedef int (*Recipe)(int dir_fd, const char *name);
 
 /* Whether the kernel holds what somebody else looked up: a node where we announce
- * that there is none, or none (ENOENT) or a newer one (view.h: EBUSY) where we
- * announce the end of one. */
+ * that there is none; or none (ENOENT), a newer one (view.h: EBUSY) or one of the
+ * other kind (EISDIR, ENOTDIR) where we announce the end of one. */
 static gboolean is_lost_race(int r, ViewShow show)
 {
-	return r == -EEXIST || r == -EBUSY || r == -ESTALE || (r == -ENOENT && show == VIEW_GONE);
+	return r == -EEXIST || r == -EBUSY || r == -ESTALE ||
+	       (show == VIEW_GONE && (r == -ENOENT || r == -EISDIR || r == -ENOTDIR));
 }
 
 /* Makes a step under which the kernel must not hold a node of its own. */
@@ -146,23 +147,32 @@ static void believe(PendingRecord *record, Node *node)
 	node_unref(before);
 }
 
-int tell(Teller *teller, PendingRecord *record)
+static int tell_new(Teller *teller, PendingRecord *record)
 {
 	Node *now = record->now;
-	int r = 0;
 
-	if (record->told && now && node_same_key(record->told, now))
-		return tell_modified(teller, now);
-	if (record->told)
-		r = tell_gone(teller, record->told);
-	/* Also those that came and went without a word, but not unseen. */
-	remove_older(teller, record->entry);
-	if (!now)
-		return r;
 	believe(record, NULL);
-	r = tell_came(teller, now);
+	int r = tell_came(teller, now);
 	if (r < 0 || now->kind == NODE_DIR)
 		return r;
 	believe(record, now);
 	return tell_modified(teller, now);
+}
+
+int tell(Teller *teller, PendingRecord *record)
+{
+	Node *now = record->now;
+	/* What watchers know to be there; or, if that is nothing, what they may have met. */
+	Node *gone = record->told ? record->told : now ? NULL : record->went;
+
+	if (record->told && now && node_same_key(record->told, now)) {
+		/* it may have gone and come back in between */
+		remove_older(teller, record->entry);
+		return tell_modified(teller, now);
+	}
+	int r = gone ? tell_gone(teller, gone) : 0;
+	/* Also those that came and went without a word, but not unseen. */
+	remove_older(teller, record->entry);
+	int came = now ? tell_new(teller, record) : 0;
+	return r < 0 ? r : came;
 }

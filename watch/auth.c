@@ -6,6 +6,9 @@
 #include "file.h"
 #include "wire.h"
 
+/* For one request; each costs etcd a hashed password. */
+#define TOKENS_MAX 3
+
 void auth_init(Auth *auth, const WatchAuth *config)
 {
 	*auth = (Auth){
@@ -62,29 +65,42 @@ GBytes *auth_request(const Auth *auth)
 	return wire_authenticate_encode(auth->user, auth->password);
 }
 
+void auth_begin(Auth *auth)
+{
+	auth->tokens = 0;
+}
+
 void auth_take(Auth *auth, const char *token)
 {
 	secret_free(auth->token);
 	auth->token = g_strdup(token);
-	auth->fresh = TRUE;
+	auth->tokens++;
 }
 
 gboolean auth_refused(Auth *auth, const char *reason)
 {
 	auth->off = strstr(reason, "authentication is not enabled") != NULL;
-	auth->fresh = auth->off;
+	auth->tokens++;
 	return auth->off;
 }
 
-void auth_granted(Auth *auth)
+/* Also of one that is new, when users or roles change all the time; and of none,
+ * when etcd did without a moment ago. */
+static gboolean is_of_token(const char *reason)
 {
-	auth->fresh = FALSE;
+	return strstr(reason, "invalid auth token") ||
+	       strstr(reason, "revision of auth store is old") ||
+	       strstr(reason, "user name is empty");
 }
 
-gboolean auth_retry(Auth *auth)
+AuthVerdict auth_judge(Auth *auth, const char *reason)
 {
-	if (!auth->user || auth->fresh)
-		return FALSE;
+	gboolean of_token = is_of_token(reason);
+
+	if (!auth->user)
+		return AUTH_DENIED;
+	if (auth->tokens >= (of_token ? TOKENS_MAX : 1))
+		return of_token ? AUTH_LATER : AUTH_DENIED;
 	auth_forget(auth);
-	return TRUE;
+	return AUTH_RETRY;
 }

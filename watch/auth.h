@@ -14,9 +14,9 @@ typedef struct {
 	char *user;	/* NULL: no authentication */
 	char *password; /* NULL before auth_load, if it is in a file */
 	char *password_file;
-	char *token;	/* NULL: none yet */
-	gboolean off;	/* etcd says that it has no authentication */
-	gboolean fresh; /* and no request has been granted since */
+	char *token;  /* NULL: none yet */
+	gboolean off; /* etcd says that it has no authentication */
+	guint tokens; /* asked for, for the request under way */
 } Auth;
 
 /* CONFIG is copied. */
@@ -25,6 +25,9 @@ void auth_clear(Auth *auth);
 
 /* Reads the password again if it is in a file.  FALSE: the one before stays. */
 gboolean auth_load(Auth *auth, GError **error);
+
+/* A new request: what it is refused for may be the age of the token. */
+void auth_begin(Auth *auth);
 
 /* A new connection, to whatever member. */
 void auth_forget(Auth *auth);
@@ -41,11 +44,13 @@ void auth_take(Auth *auth, const char *token);
 /* It was refused, for REASON.  TRUE: nothing to do with us, go on without. */
 gboolean auth_refused(Auth *auth, const char *reason);
 
-/* A request was granted. */
-void auth_granted(Auth *auth);
+typedef enum {
+	AUTH_RETRY,  /* with another token */
+	AUTH_LATER,  /* tokens do not live long enough: nothing is said about us */
+	AUTH_DENIED, /* it is about us */
+} AuthVerdict;
 
-/* A request was refused.  TRUE: perhaps because of the token; ask for another
- * and try again. */
-gboolean auth_retry(Auth *auth);
+/* The request was refused, for REASON. */
+AuthVerdict auth_judge(Auth *auth, const char *reason);
 
 #endif

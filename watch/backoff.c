@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backoff.h"
 
-#define MIN_US (50 * G_TIME_SPAN_MILLISECOND)
+#define HOP_US (50 * G_TIME_SPAN_MILLISECOND)
 
 void backoff_init(Backoff *backoff, guint32 chance)
 {
@@ -13,17 +13,17 @@ void backoff_clear(Backoff *backoff)
 	g_clear_pointer(&backoff->rand, g_rand_free);
 }
 
-gint64 backoff_next(Backoff *backoff, gint64 max_us)
+gint64 backoff_next(Backoff *backoff, gint64 min_us, gint64 max_us)
 {
-	gint64 limit_us = MIN(MAX(backoff->last_us, MIN_US) * 3, max_us);
+	gint64 limit_us = MIN(MAX(backoff->last_us, min_us) * 3, max_us);
 
-	backoff->last_us = g_rand_double_range(backoff->rand, MIN_US, limit_us);
+	backoff->last_us = g_rand_double_range(backoff->rand, min_us, limit_us);
 	return backoff->last_us;
 }
 
 gint64 backoff_hop(Backoff *backoff)
 {
-	return g_rand_double_range(backoff->rand, 0, MIN_US);
+	return g_rand_double_range(backoff->rand, 0, HOP_US);
 }
 
 void backoff_reset(Backoff *backoff)
@@ -33,5 +33,5 @@ void backoff_reset(Backoff *backoff)
 
 void backoff_start(Backoff *backoff)
 {
-	backoff->last_us = MAX(backoff->last_us, MIN_US);
+	backoff->last_us = MAX(backoff->last_us, HOP_US);
 }

@@ -17,8 +17,8 @@ typedef struct {
 void backoff_init(Backoff *backoff, guint32 chance);
 void backoff_clear(Backoff *backoff);
 
-/* The next delay, at most MAX_US. */
-gint64 backoff_next(Backoff *backoff, gint64 max_us);
+/* The next delay. */
+gint64 backoff_next(Backoff *backoff, gint64 min_us, gint64 max_us);
 
 /* The delay before somebody else is tried: just so long that not all clients do it
  * at once. */

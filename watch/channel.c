@@ -20,6 +20,8 @@ grpc_channel *channel_new(const char *target, grpc_channel_credentials *credenti
 	    int_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0),
 	    /* despite its name the time that a connect may take */
 	    int_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, times->connect_ms),
+	    /* that is the greater of the two */
+	    int_arg(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, times->connect_ms),
 	    int_arg(GRPC_ARG_ENABLE_RETRIES, 0),
 	    /* http_proxy in the environment is not meant for etcd */
 	    int_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0),

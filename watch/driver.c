@@ -42,15 +42,9 @@ void driver_init(Driver *driver, const WatchConfig *config, Rpc *rpc, Keyspace *
 		    });
 }
 
-static void drop_messages(Driver *driver)
-{
-	g_clear_pointer(&driver->message, g_bytes_unref);
-	g_clear_pointer(&driver->opening, g_bytes_unref);
-}
-
 void driver_clear(Driver *driver)
 {
-	drop_messages(driver);
+	g_clear_pointer(&driver->message, g_bytes_unref);
 	resume_clear(&driver->resume);
 	seed_clear(&driver->seed);
 	key_range_clear(&driver->range);
@@ -129,7 +123,6 @@ static void do_close(Driver *driver)
 {
 	rpc_call_close(g_steal_pointer(&driver->request));
 	rpc_call_close(g_steal_pointer(&driver->stream));
-	drop_messages(driver);
 }
 
 static void send_request(Driver *driver)
@@ -147,20 +140,7 @@ static void send_request(Driver *driver)
 	driver->request = rpc_unary(driver->rpc, &request, &request_events, driver);
 }
 
-static void send_opening(Driver *driver)
-{
-	RpcRequest request = {
-	    .lane = RPC_WATCH,
-	    .method = METHOD_WATCH,
-	    .message = driver->opening,
-	    .token = driver->auth.token,
-	};
-
-	driver->stream = rpc_stream(driver->rpc, &request, &stream_events, driver);
-	g_clear_pointer(&driver->opening, g_bytes_unref);
-}
-
-/* What waits for a token goes out, or first the request for one. */
+/* The request goes out, or first the one for the token that it needs. */
 static void send_out(Driver *driver)
 {
 	g_autoptr(GBytes) message = NULL;
@@ -171,10 +151,7 @@ static void send_out(Driver *driver)
 	};
 
 	if (!auth_is_due(&driver->auth)) {
-		if (driver->opening)
-			send_opening(driver);
-		else
-			send_request(driver);
+		send_request(driver);
 		return;
 	}
 	request.message = message = auth_request(&driver->auth);
@@ -185,6 +162,7 @@ static void send_out(Driver *driver)
 static void do_ask(Driver *driver, AskKind ask, GBytes *message)
 {
 	driver->ask = ask;
+	auth_begin(&driver->auth);
 	g_clear_pointer(&driver->message, g_bytes_unref);
 	driver->message = message;
 	send_out(driver);
@@ -213,15 +191,23 @@ static void do_probe(Driver *driver, const ResumeAction *action)
 		       }));
 }
 
+/* A request on the same connection was granted before: the token is there. */
 static void do_open(Driver *driver, gint64 revision)
 {
-	driver->opening = wire_watch_encode(&(WireWatch){
+	g_autoptr(GBytes) message = wire_watch_encode(&(WireWatch){
 	    .key = key_range_bytes(driver->range.key),
 	    .range_end = key_range_bytes(driver->range.end),
 	    .start_revision = revision,
 	    .watch_id = RESUME_WATCH_ID,
 	});
-	send_out(driver);
+	RpcRequest request = {
+	    .lane = RPC_WATCH,
+	    .method = METHOD_WATCH,
+	    .message = message,
+	    .token = driver->auth.token,
+	};
+
+	driver->stream = rpc_stream(driver->rpc, &request, &stream_events, driver);
 }
 
 static void do_audit(Driver *driver, gint64 revision)
@@ -361,12 +347,6 @@ static void feed_failure(Driver *driver, ResumeInputType type, EtcdFailure failu
 	driver_feed(driver, (ResumeInput){type, .failure = {failure, reason}});
 }
 
-/* What waited for a token does not go out. */
-static void feed_unsent(Driver *driver, EtcdFailure failure, const char *reason)
-{
-	feed_failure(driver, driver->opening ? RESUME_ENDED : RESUME_FAILED, failure, reason);
-}
-
 static void token_message(gpointer data, const guint8 *bytes, gsize len)
 {
 	Driver *driver = data;
@@ -375,8 +355,10 @@ static void token_message(gpointer data, const guint8 *bytes, gsize len)
 
 	arena_init(&arena, 2 * len);
 	driver->answered = wire_token_decode(&arena, bytes, len, &token);
-	if (driver->answered)
-		auth_take(&driver->auth, token);
+	if (!driver->answered)
+		return;
+	auth_take(&driver->auth, token);
+	driver->contact_us = g_get_monotonic_time();
 }
 
 static void token_ended(gpointer data, const RpcEnd *end)
@@ -387,11 +369,11 @@ static void token_ended(gpointer data, const RpcEnd *end)
 	if (end->ok && driver->answered)
 		send_out(driver);
 	else if (end->ok)
-		feed_unsent(driver, ETCD_AWAY, "the answer is not etcd's");
+		feed_failure(driver, RESUME_FAILED, ETCD_AWAY, "the answer is not etcd's");
 	else if (auth_refused(&driver->auth, end->reason))
 		send_out(driver);
 	else
-		feed_unsent(driver, end->failure, end->reason);
+		feed_failure(driver, RESUME_FAILED, end->failure, end->reason);
 }
 
 static const RpcEvents token_events = {token_message, token_ended};
@@ -429,24 +411,36 @@ static gboolean page_was_too_large(const Driver *driver, EtcdFailure failure)
 	       (rpc_connected(driver->rpc) || driver->seed.revision != 0);
 }
 
+/* TRUE: the request goes out again, with another token. */
+static gboolean retry_refused(Driver *driver, const char *reason, EtcdFailure *failure)
+{
+	AuthVerdict verdict = auth_judge(&driver->auth, reason);
+
+	if (verdict == AUTH_LATER)
+		*failure = ETCD_AWAY;
+	if (verdict != AUTH_RETRY)
+		return FALSE;
+	reload_files(driver);
+	send_out(driver);
+	return TRUE;
+}
+
 static void feed_request_failure(Driver *driver, EtcdFailure failure, const char *reason)
 {
+	if (page_was_too_large(driver, failure))
+		seed_too_large(&driver->seed);
 	/* etcd tells its version to some only, and the watch does without */
 	if (driver->ask == ASK_VERSION) {
 		driver_feed(driver, (ResumeInput){RESUME_VERSION, .version = NULL});
 		return;
 	}
-	if (failure == ETCD_REFUSED && auth_retry(&driver->auth)) {
-		send_out(driver);
+	if (failure == ETCD_REFUSED && retry_refused(driver, reason, &failure))
 		return;
-	}
 	/* a revision may be compacted, a count may take too long: nobody knows */
 	if (driver->ask == ASK_AUDIT && failure != ETCD_REFUSED) {
 		driver_feed(driver, (ResumeInput){RESUME_AUDITED, .audit = NULL});
 		return;
 	}
-	if (page_was_too_large(driver, failure))
-		seed_too_large(&driver->seed);
 	feed_failure(driver, RESUME_FAILED, failure, reason);
 }
 
@@ -505,7 +499,6 @@ static void feed_audit(Driver *driver)
 
 static void feed_answer(Driver *driver)
 {
-	auth_granted(&driver->auth);
 	switch (driver->ask) {
 	case ASK_PAGE:
 		feed_page(driver);

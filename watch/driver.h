@@ -47,7 +47,6 @@ typedef struct {
 	const char *version;
 	guint64 held; /* how many keys the listener had at the audit's revision */
 	Arena answer;
-	GBytes *opening; /* of a stream that waits for its token; NULL: none */
 	RpcCall *stream; /* NULL: none */
 
 	gint64 contact_us; /* when etcd last answered a request; 0: never */

@@ -46,6 +46,8 @@ static const Known known[] = {
  * only after its own part of the handshake what the server thinks of its
  * certificate, and gRPC keeps the alert to itself. */
 static const Known known_connecting[] = {
+    /* before the connection stood */
+    {"remote host: Connection reset", "connecting timed out"},
     {"Endpoint read failed",
      "the server refuses --cert, or misses it: none given, expired, or not from a CA it trusts"},
     {"Connection reset", "connection reset at once: TLS at one end only, or --cert refused?"},
@@ -56,6 +58,10 @@ static const char connecting[] = "failed to connect to all addresses";
 /* Before the last cause of several, when none of those fits. */
 static const char last_error[] = "last error: ";
 static const char tls_error[] = "SSL routines::";
+
+/* As etcd says it in the reason of a canceled watch. */
+static const char go_error[] = "rpc error: code = ";
+static const char go_text[] = " desc = ";
 
 static const char *const refusals[] = {
     "permission denied",
@@ -100,6 +106,8 @@ char *reason_from_text(const char *text, gsize len)
 		return g_strdup(reason);
 	if ((part = strstr(line, tls_error)))
 		return g_strconcat("TLS handshake failed: ", part + strlen(tls_error), NULL);
+	if (g_str_has_prefix(line, go_error) && (part = strstr(line, go_text)))
+		return g_strdup(part + strlen(go_text));
 	part = strstr(line, last_error);
 	return g_strdup(part ? part + strlen(last_error) : line);
 }

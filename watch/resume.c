@@ -252,11 +252,25 @@ static void step_version(Resume *resume, const ResumeInput *input, GArray *actio
 
 /* ---- the stream ---- */
 
+/* What is older than the seed is in it; and of what is older than a deletion
+ * nobody can tell whether that is why it is not there. */
+static gboolean can_be_verified(const Resume *resume, gint64 revision)
+{
+	return revision > resume->seed_revision &&
+	       revision >= resume->history.anchors[KV_DELETE].revision;
+}
+
+static void take_old(Resume *resume, const KvBatch *batch, GArray *actions)
+{
+	resume->replays_dropped += batch->n_events;
+	if (can_be_verified(resume, batch->revision))
+		transition_act(actions, RESUME_VERIFY)->batch = *batch;
+}
+
 static void deliver(Resume *resume, KvBatch batch, GArray *actions)
 {
 	if (batch.revision <= resume->applied) {
-		resume->replays_dropped += batch.n_events;
-		transition_act(actions, RESUME_VERIFY)->batch = batch;
+		take_old(resume, &batch, actions);
 		return;
 	}
 	transition_act(actions, RESUME_DELIVER)->batch = batch;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transition.h"
 
+#define BACKOFF_MIN_US (50 * G_TIME_SPAN_MILLISECOND)
 #define BACKOFF_MAX_US (5 * G_TIME_SPAN_SECOND)
 /* Where a person has to act first; each attempt costs etcd a hashed password. */
+#define DENIED_MIN_US G_TIME_SPAN_SECOND
 #define DENIED_MAX_US (30 * G_TIME_SPAN_SECOND)
 /* A watch that lived so long ends a series of failures; a connection that was
  * made does not, since it may fail again at once, for ever. */
@@ -83,22 +85,24 @@ static void leave(Resume *resume, GArray *actions)
 	transition_act(actions, RESUME_CLOSE);
 }
 
-static void begin_wait(Resume *resume, gint64 max_us, GArray *actions)
+static void begin_wait(Resume *resume, gint64 delay_us, GArray *actions)
 {
 	resume->state = RESUME_WAITING;
-	arm(resume, backoff_next(&resume->backoff, max_us), actions);
+	arm(resume, delay_us, actions);
+}
+
+static gint64 next_delay(Resume *resume)
+{
+	return backoff_next(&resume->backoff, BACKOFF_MIN_US, BACKOFF_MAX_US);
 }
 
 /* Each of the other endpoints has its turn before there is a real wait. */
 static void begin_turn(Resume *resume, GArray *actions)
 {
-	resume->failures++;
-	if (resume->failures % resume->config.n_endpoints == 0) {
-		begin_wait(resume, BACKOFF_MAX_US, actions);
-		return;
-	}
-	resume->state = RESUME_WAITING;
-	arm(resume, backoff_hop(&resume->backoff), actions);
+	gboolean round_over = ++resume->failures % resume->config.n_endpoints == 0;
+
+	begin_wait(resume, round_over ? next_delay(resume) : backoff_hop(&resume->backoff),
+		   actions);
 }
 
 void transition_forget_past(Resume *resume)
@@ -131,13 +135,13 @@ void transition_fail(Resume *resume, const char *reason, GArray *actions)
 void transition_deny(Resume *resume, const char *reason, GArray *actions)
 {
 	give_up(resume, KEYSPACE_DENIED, reason, actions);
-	begin_wait(resume, DENIED_MAX_US, actions);
+	begin_wait(resume, backoff_next(&resume->backoff, DENIED_MIN_US, DENIED_MAX_US), actions);
 }
 
 void transition_refuse(Resume *resume, const char *reason, GArray *actions)
 {
 	resume->refusals++;
-	if (resume->refusals > 1)
+	if (resume->refusals > 1 || resume->shown == KEYSPACE_DENIED)
 		transition_deny(resume, reason, actions);
 	else
 		transition_fail(resume, reason, actions);
@@ -157,7 +161,7 @@ void transition_reseed(Resume *resume, KeyspaceReseedReason reason, GArray *acti
 		transition_forget_past(resume);
 	leave(resume, actions);
 	if (resume->backoff.last_us != 0 && !probed) {
-		begin_wait(resume, BACKOFF_MAX_US, actions);
+		begin_wait(resume, next_delay(resume), actions);
 		return;
 	}
 	backoff_start(&resume->backoff);

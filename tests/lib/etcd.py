@@ -213,8 +213,9 @@ class Client:
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
         connection.close()
-        pattern = rf'^grpc_server_handled_total{{grpc_code="(\w+)",grpc_method="{method}",.*}} (\d+)$'
-        return {code: int(count) for code, count in re.findall(pattern, text, re.MULTILINE)}
+        pattern = r'^grpc_server_handled_total{grpc_code="(\w+)",grpc_method="(\w+)",.*} (\d+)$'
+        return {code: int(count) for code, name, count in re.findall(pattern, text, re.MULTILINE)
+                if name == method}
 
     def until_calls(self, method, code, count, limit=LIMIT):
         """Until COUNT calls of the gRPC method have ended with CODE."""

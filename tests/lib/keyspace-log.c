@@ -21,9 +21,9 @@
  *   stopped                     the last line
  *
  * The rest of the configuration is in the environment, as KEYSPACE_LOG_... :
- * DIAL_MS, COMMAND_MS and KEEPALIVE_MS; TLS and INSECURE (if set at all), CACERT,
- * CERT, KEY; USER, PASSWORD, PASSWORD_FILE; with QUIET the keys of seeds and batches
- * are left out.
+ * DIAL_MS, COMMAND_MS, KEEPALIVE_MS and PING_MS (for its answer; KEEPALIVE_MS); TLS and
+ * INSECURE (if set at all), CACERT, CERT, KEY; USER, PASSWORD, PASSWORD_FILE; with QUIET the
+ * keys of seeds and batches are left out.
  */
 #include <locale.h>
 #include <stdio.h>
@@ -284,7 +284,8 @@ int main(int argc, char **argv)
 	    .dial_timeout_ms = env_ms("KEYSPACE_LOG_DIAL_MS", 2000),
 	    .command_timeout_ms = env_ms("KEYSPACE_LOG_COMMAND_MS", 5000),
 	    .keepalive_time_ms = env_ms("KEYSPACE_LOG_KEEPALIVE_MS", 10000),
-	    .keepalive_timeout_ms = env_ms("KEYSPACE_LOG_KEEPALIVE_MS", 10000),
+	    .keepalive_timeout_ms = env_ms("KEYSPACE_LOG_PING_MS",
+					   env_ms("KEYSPACE_LOG_KEEPALIVE_MS", 10000)),
 	    .tls =
 		{
 		    .enabled = g_getenv("KEYSPACE_LOG_TLS") != NULL,

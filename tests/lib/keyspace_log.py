@@ -21,7 +21,7 @@ def unescape(text):
 
 def escape(data):
     """As keyspace-log prints bytes."""
-    return "".join(chr(c) if 0x21 <= c <= 0x7e and c != 0x5c else f"\\{c:03o}" for c in data)
+    return re.sub(rb"[^!-\[\]-~]", lambda match: b"\\%03o" % match[0][0], data)
 
 
 class Log:

@@ -7,6 +7,7 @@
 #include "wire.h"
 
 #define NOT_ENABLED "etcdserver: authentication is not enabled"
+#define DENIED "etcdserver: permission denied"
 #define FAILED "etcdserver: authentication failed, invalid user ID or password"
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Auth, auth_clear)
@@ -30,7 +31,7 @@ static void test_nobody(void)
 	g_assert_false(auth_is_due(&auth));
 	g_assert_null(auth.token);
 	/* no token will help */
-	g_assert_false(auth_retry(&auth));
+	g_assert_cmpint(auth_judge(&auth, "etcdserver: user name is empty"), ==, AUTH_DENIED);
 }
 
 static void test_token(void)
@@ -51,23 +52,24 @@ static void test_each_connection(void)
 
 	auth_init(&auth, &me);
 	auth_take(&auth, "token");
-	auth_granted(&auth);
 	auth_forget(&auth);
 	g_assert_true(auth_is_due(&auth));
 	g_assert_null(auth.token);
 }
 
 /* It is new, so the refusal is not for its age. */
-static void test_fresh_token_refused(void)
+static void test_new_token_refused(void)
 {
 	g_auto(Auth) auth = {0};
 
 	auth_init(&auth, &me);
+	auth_begin(&auth);
 	auth_take(&auth, "token");
-	g_assert_false(auth_retry(&auth));
+	g_assert_cmpint(auth_judge(&auth, DENIED), ==, AUTH_DENIED);
 	g_assert_false(auth_is_due(&auth));
 }
 
+/* Old servers say so of an expired one, too. */
 static void test_old_token_refused(void)
 {
 	g_auto(Auth) auth = {0};
@@ -75,13 +77,33 @@ static void test_old_token_refused(void)
 	auth_init(&auth, &me);
 	auth_take(&auth, "token");
 	for (guint i = 0; i < 3; i++) {
-		auth_granted(&auth);
-		g_assert_true(auth_retry(&auth));
+		auth_begin(&auth);
+		g_assert_cmpint(auth_judge(&auth, DENIED), ==, AUTH_RETRY);
 		g_assert_true(auth_is_due(&auth));
 		auth_take(&auth, "another");
 		g_assert_cmpstr(auth.token, ==, "another");
-		g_assert_false(auth_retry(&auth));
+		g_assert_cmpint(auth_judge(&auth, DENIED), ==, AUTH_DENIED);
 	}
+}
+
+/* As when users change all the time. */
+static void test_each_token_refused(void)
+{
+	static const char *const reasons[] = {
+	    "etcdserver: invalid auth token",
+	    "etcdserver: revision of auth store is old",
+	    "etcdserver: user name is empty",
+	};
+	g_auto(Auth) auth = {0};
+
+	auth_init(&auth, &me);
+	auth_take(&auth, "token");
+	auth_begin(&auth);
+	for (gsize i = 0; i < G_N_ELEMENTS(reasons); i++) {
+		g_assert_cmpint(auth_judge(&auth, reasons[i]), ==, AUTH_RETRY);
+		auth_take(&auth, "another");
+	}
+	g_assert_cmpint(auth_judge(&auth, reasons[0]), ==, AUTH_LATER);
 }
 
 static void test_password_refused(void)
@@ -98,12 +120,13 @@ static void test_off(void)
 	g_auto(Auth) auth = {0};
 
 	auth_init(&auth, &me);
+	auth_begin(&auth);
 	g_assert_true(auth_refused(&auth, NOT_ENABLED));
 	g_assert_false(auth_is_due(&auth));
 	g_assert_null(auth.token);
 	/* etcd has just said so: what is refused now is refused for something else */
-	g_assert_false(auth_retry(&auth));
-	auth_granted(&auth);
+	g_assert_cmpint(auth_judge(&auth, DENIED), ==, AUTH_DENIED);
+	auth_begin(&auth);
 	g_assert_false(auth_is_due(&auth));
 }
 
@@ -113,8 +136,8 @@ static void test_off_and_on(void)
 
 	auth_init(&auth, &me);
 	auth_refused(&auth, NOT_ENABLED);
-	auth_granted(&auth);
-	g_assert_true(auth_retry(&auth));
+	auth_begin(&auth);
+	g_assert_cmpint(auth_judge(&auth, "etcdserver: user name is empty"), ==, AUTH_RETRY);
 	g_assert_true(auth_is_due(&auth));
 }
 
@@ -206,8 +229,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/auth/nobody", test_nobody);
 	g_test_add_func("/auth/token", test_token);
 	g_test_add_func("/auth/each-connection", test_each_connection);
-	g_test_add_func("/auth/fresh-token-refused", test_fresh_token_refused);
+	g_test_add_func("/auth/new-token-refused", test_new_token_refused);
 	g_test_add_func("/auth/old-token-refused", test_old_token_refused);
+	g_test_add_func("/auth/each-token-refused", test_each_token_refused);
 	g_test_add_func("/auth/password-refused", test_password_refused);
 	g_test_add_func("/auth/off", test_off);
 	g_test_add_func("/auth/off-and-on", test_off_and_on);

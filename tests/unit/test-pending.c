@@ -47,9 +47,9 @@ static void assert_stale(Fixture *f, guint n)
 
 static void test_order(Fixture *f, gconstpointer data)
 {
-	pending_push(&f->pending, f->a1, f->a2);
-	pending_push(&f->pending, NULL, f->b1);
-	pending_push(&f->pending, f->a2, f->a3);
+	pending_push(&f->pending, f->a1, f->a2, FALSE);
+	pending_push(&f->pending, NULL, f->b1, FALSE);
+	pending_push(&f->pending, f->a2, f->a3, FALSE);
 	assert_next(f, f->a1, f->a3);
 	assert_next(f, NULL, f->b1);
 	g_assert_null(pending_take(&f->pending));
@@ -57,19 +57,47 @@ static void test_order(Fixture *f, gconstpointer data)
 
 static void test_came_and_went(Fixture *f, gconstpointer data)
 {
-	pending_push(&f->pending, NULL, f->a1);
-	pending_push(&f->pending, f->a1, NULL);
+	pending_push(&f->pending, NULL, f->a1, FALSE);
+	pending_push(&f->pending, f->a1, NULL, FALSE);
 	assert_next(f, NULL, NULL);
+}
+
+static Node *next_went(Fixture *f)
+{
+	g_autoptr(PendingRecord) record = pending_take(&f->pending);
+	g_assert_null(record->told);
+	return record->went;
+}
+
+/* Before it was told: somebody may have met it, and must learn that it has gone. */
+static void test_seen_and_went(Fixture *f, gconstpointer data)
+{
+	pending_push(&f->pending, NULL, f->a1, FALSE);
+	pending_push(&f->pending, f->a1, NULL, TRUE);
+	g_assert_true(next_went(f) == f->a1);
+	pending_push(&f->pending, NULL, f->a1, FALSE);
+	pending_push(&f->pending, f->a1, NULL, FALSE);
+	g_assert_null(next_went(f));
+}
+
+/* The same while the record is in the announcer's hands. */
+static void test_seen_and_went_meanwhile(Fixture *f, gconstpointer data)
+{
+	pending_push(&f->pending, NULL, f->a1, FALSE);
+	PendingRecord *record = pending_take(&f->pending);
+	pending_push(&f->pending, f->a1, NULL, TRUE);
+	pending_give_back(&f->pending, record);
+	g_assert_true(next_went(f) == f->a1);
 }
 
 static void test_stale_once(Fixture *f, gconstpointer data)
 {
-	pending_push(&f->pending, f->a1, f->a2);
-	pending_push(&f->pending, f->a2, f->a3);
-	pending_push(&f->pending, NULL, f->b1);
+	pending_push(&f->pending, f->a1, f->a2, FALSE);
+	pending_push(&f->pending, f->a2, f->a3, FALSE);
+	pending_push(&f->pending, NULL, f->b1, FALSE);
 	assert_stale(f, 2);
 	assert_stale(f, 0);
-	pending_push(&f->pending, f->b1, NULL);
+	pending_push(&f->pending, f->b1, NULL, FALSE);
 	assert_stale(f, 1);
 	assert_next(f, f->a1, f->a3);
 	assert_next(f, NULL, NULL);
@@ -77,14 +105,14 @@ static void test_stale_once(Fixture *f, gconstpointer data)
 
 static void test_stale_is_dropped_with_its_record(Fixture *f, gconstpointer data)
 {
-	pending_push(&f->pending, f->a1, f->a2);
+	pending_push(&f->pending, f->a1, f->a2, FALSE);
 	assert_next(f, f->a1, f->a2);
 	assert_stale(f, 0);
 }
 
 static void test_has(Fixture *f, gconstpointer data)
 {
-	pending_push(&f->pending, f->a1, f->a2);
+	pending_push(&f->pending, f->a1, f->a2, FALSE);
 	g_assert_true(pending_has(&f->pending, f->a3));
 	g_assert_false(pending_has(&f->pending, f->b1));
 	assert_next(f, f->a1, f->a2);
@@ -93,16 +121,16 @@ static void test_has(Fixture *f, gconstpointer data)
 
 static void test_give_back(Fixture *f, gconstpointer data)
 {
-	pending_push(&f->pending, f->a1, f->a2);
+	pending_push(&f->pending, f->a1, f->a2, FALSE);
 	PendingRecord *record = pending_take(&f->pending);
-	pending_push(&f->pending, f->a2, NULL);
+	pending_push(&f->pending, f->a2, NULL, FALSE);
 	pending_give_back(&f->pending, record);
 	assert_next(f, f->a1, NULL);
 }
 
 static void test_give_back_alone(Fixture *f, gconstpointer data)
 {
-	pending_push(&f->pending, f->a1, f->a2);
+	pending_push(&f->pending, f->a1, f->a2, FALSE);
 	pending_give_back(&f->pending, pending_take(&f->pending));
 	g_assert_null(pending_take(&f->pending));
 }
@@ -117,6 +145,8 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	add("/pending/order", test_order);
 	add("/pending/came-and-went", test_came_and_went);
+	add("/pending/seen-and-went", test_seen_and_went);
+	add("/pending/seen-and-went-meanwhile", test_seen_and_went_meanwhile);
 	add("/pending/stale-once", test_stale_once);
 	add("/pending/stale-is-dropped-with-its-record", test_stale_is_dropped_with_its_record);
 	add("/pending/has", test_has);

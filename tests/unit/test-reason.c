@@ -89,6 +89,8 @@ static void test_others(void)
 	assert_reason("etcdserver: no leader", "etcdserver: no leader");
 	assert_reason("failed to connect to all addresses; last error: UNKNOWN: odd",
 		      "UNKNOWN: odd");
+	assert_reason("rpc error: code = PermissionDenied desc = etcdserver: permission denied",
+		      "etcdserver: permission denied");
 	assert_reason("", "");
 }
 
