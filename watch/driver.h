@@ -45,7 +45,8 @@ typedef struct {
 	gint64 requested_us; /* when it went out */
 	EtcdRange page;	     /* valid during request_ended; so the next two */
 	const char *version;
-	guint64 held; /* how many keys the listener had at the audit's revision */
+	guint64 held;	   /* how many keys the listener had at the audit's revision */
+	gboolean counting; /* the audit asks for that alone */
 	Arena answer;
 	RpcCall *stream; /* NULL: none */
 

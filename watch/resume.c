@@ -161,32 +161,69 @@ static void end_live_probe(Resume *resume, gint64 revision, GArray *actions)
 		return;
 	resume->probing = TRUE;
 	resume->audit_since_us = resume->now_us;
-	transition_act(actions, RESUME_AUDIT)->revision = resume->applied;
+	transition_act(actions, RESUME_AUDIT)->audit.revision = resume->applied;
 }
 
-static void step_audited(Resume *resume, const ResumeInput *input, GArray *actions)
+static void begin_watch(Resume *resume, GArray *actions)
+{
+	gint64 behind = resume->probed - resume->applied;
+
+	doubt_settle(&resume->doubt);
+	if (behind <= BEHIND_MAX) {
+		transition_open(resume, actions);
+		return;
+	}
+	transition_blame(resume, "%" G_GINT64_FORMAT " revisions behind", behind);
+	transition_reseed(resume, KEYSPACE_RESEED_BEHIND, actions);
+}
+
+/* The last revision of which we hold an event, or everything. */
+static gint64 last_proved(const Resume *resume)
+{
+	gint64 event = MAX(resume->history.anchors[KV_PUT].revision,
+			   resume->history.anchors[KV_DELETE].revision);
+
+	return MAX(event, resume->seed_revision);
+}
+
+/* Every probe has gone well.  What etcd only said, that nothing happened after the
+ * last event, no anchor proves: a backup from that time, written past since, has
+ * them all. */
+static void end_probe(Resume *resume, gint64 revision, GArray *actions)
+{
+	gint64 proved = last_proved(resume);
+	ResumeAction *action;
+
+	resume->probed = revision;
+	if (resume->applied <= proved) {
+		begin_watch(resume, actions);
+		return;
+	}
+	action = transition_act(actions, RESUME_AUDIT);
+	action->audit.revision = resume->applied;
+	action->audit.since = proved + 1;
+}
+
+static void end_live_audit(Resume *resume, const char *fault, GArray *actions)
 {
 	gint64 took_us = resume->now_us - resume->audit_since_us;
 
 	resume->probing = FALSE;
 	resume->audit_us = resume->now_us + MAX(took_us * AUDIT_SHARE, AUDIT_MIN_US);
-	if (!input->audit)
+	if (!fault)
 		return;
-	transition_blame(resume, "%s", input->audit);
+	transition_blame(resume, "%s", fault);
 	transition_reseed(resume, KEYSPACE_RESEED_EVENT_LOST, actions);
 }
 
-/* The same, and every probe has gone well. */
-static void end_probe(Resume *resume, gint64 revision, GArray *actions)
+static void step_audited(Resume *resume, const ResumeInput *input, GArray *actions)
 {
-	doubt_settle(&resume->doubt);
-	if (revision - resume->applied <= BEHIND_MAX) {
-		transition_open(resume, actions);
-		return;
-	}
-	transition_blame(resume, "%" G_GINT64_FORMAT " revisions behind",
-			 revision - resume->applied);
-	transition_reseed(resume, KEYSPACE_RESEED_BEHIND, actions);
+	if (resume->state == RESUME_LIVE)
+		end_live_audit(resume, input->audit, actions);
+	else if (input->audit)
+		transition_doubt(resume, "etcd's history was rewritten", actions);
+	else
+		begin_watch(resume, actions);
 }
 
 static void step_probed(Resume *resume, const ResumeInput *input, GArray *actions)

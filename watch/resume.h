@@ -11,7 +11,7 @@
  *                                 paged, the last one           OPENING
  *                                 failed: compacted             SEEDING
  *                                 failed otherwise              WAITING
- *  PROBING   a probe              probed, the history is ours   OPENING
+ *  PROBING   a probe, an audit    probed, the history is ours   OPENING
  *                                 probed, it is not             WAITING; SEEDING
  *                                                               if confirmed
  *                                 probed, too far behind        SEEDING
@@ -110,7 +110,7 @@ typedef enum {
 	RESUME_RECEIVE,	  /* the stream's next message */
 	RESUME_ASK_VERSION,
 	RESUME_ASK_PROGRESS, /* of the stream */
-	RESUME_AUDIT,	     /* does etcd at `revision` count as many keys as the listener now? */
+	RESUME_AUDIT,	     /* is etcd at `revision` what the listener holds now? */
 	RESUME_SEED_BEGIN,   /* tell the listener; at `revision` */
 	RESUME_SEED_PAGE,    /* the page of this input */
 	RESUME_SEED_END,
@@ -131,6 +131,10 @@ typedef struct {
 			KvBytes key; /* borrowed until the next step */
 			gint64 revision;
 		} anchor;
+		struct {
+			gint64 revision;
+			gint64 since; /* has no key changed from here on?  0: count all */
+		} audit;
 	};
 } ResumeAction;
 
@@ -167,6 +171,7 @@ typedef struct {
 	gint64 probe_floor;		   /* what a probe under way must not be below */
 	const HistoryAnchor *probe_anchor; /* what it asks for; NULL: nothing */
 	gboolean probing;		   /* one is under way beside the stream */
+	gint64 probed;			   /* where the last probe found etcd */
 	gint64 audit_us;		   /* not before */
 	gint64 audit_since_us;
 	Revisions revisions;

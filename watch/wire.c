@@ -47,6 +47,7 @@ static Etcdserverpb__RangeRequest range_message(const WireRange *request)
 	message.revision = request->revision;
 	message.keys_only = request->keys_only;
 	message.count_only = request->count_only;
+	message.min_mod_revision = request->min_mod_revision;
 	return message;
 }
 

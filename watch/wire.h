@@ -16,6 +16,7 @@ typedef struct {
 	gint64 revision;   /* 0: the newest */
 	gboolean keys_only;
 	gboolean count_only;
+	gint64 min_mod_revision; /* 0: any */
 } WireRange;
 
 /* WatchCreateRequest.  Always with progress notifications and fragments, never

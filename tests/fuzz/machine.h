@@ -32,7 +32,8 @@ typedef struct {
 	KvBytes anchor;		/* of the probe */
 	gint64 anchor_revision; /* 0: none */
 	gint64 audit_revision;
-	guint audit_held; /* keys, then */
+	gint64 audit_since; /* 0: the keys are counted */
+	guint audit_held;   /* keys, then */
 	gboolean streaming;
 	gboolean receiving;
 	gboolean progress_asked;

@@ -132,8 +132,11 @@ static void answer_audit(Server *server, Machine *machine)
 	gboolean known = machine->audit_revision >= server->compacted &&
 			 machine->audit_revision <= server->header.revision;
 
-	machine_audited(machine,
-			known && keys_count(&keys) != machine->audit_held ? "another_count" : NULL);
+	gboolean same = machine->audit_since == 0
+			    ? keys_count(&keys) == machine->audit_held
+			    : keys_newest(&keys).mod_revision < machine->audit_since;
+
+	machine_audited(machine, known && !same ? "a difference" : NULL);
 }
 
 void server_answer(Server *server, Machine *machine, guint chance)

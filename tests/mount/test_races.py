@@ -6,6 +6,7 @@ back, at full speed, while everybody looks at them and the kernel forgets them.
 Nothing deadlocks (the test ends), nothing stays untold, what exists throughout is
 always found, and the mount ends as etcd's state."""
 
+import contextlib
 import errno
 import os
 import random
@@ -35,7 +36,7 @@ def walk(path):
         pass
 
 
-class Churn(case.MountTest):
+class Crowd(case.MountTest):
     def setUp(self):
         super().setUp()
         self.keys.put("stays", "here")
@@ -54,6 +55,18 @@ class Churn(case.MountTest):
                 self.trouble.append(f"{function.__name__}: {error!r}")
         self.threads.append(threading.Thread(target=run))
 
+    def start(self):
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+        self.assertEqual([], self.trouble)
+
+
+class Churn(Crowd):
     def look(self, rand):
         """One of the things that programs do with a name."""
         path = self.mounted.join(rand.choice(NAMES))
@@ -109,18 +122,43 @@ class Churn(case.MountTest):
         self.forever(self.hold, random.Random(3))
         if privileged() and os.access(DROP_CACHES, os.W_OK):
             self.forever(self.drop)
-        for thread in self.threads:
-            thread.start()
+        self.start()
         try:
             self.change(times(4000, slow=800))
         finally:
-            self.ended.set()
-            for thread in self.threads:
-                thread.join()
-        self.assertEqual([], self.trouble)
+            self.stop()
         self.mounted.settle()
         self.assert_shows_etcd(self.mounted)
         self.assertEqual(0, self.mounted.status()["announcements"]["untold"])
+
+
+class Turning(Crowd):
+    def turn(self, watcher, mark, change):
+        """What WATCHER is told of the name `a` by CHANGE."""
+        change()
+        self.keys.put("mark", mark)
+        return [str(event) for event in watcher.until_closed("mark")
+                if event.name != b"mark"]
+
+    def test_into_a_directory_and_back(self):
+        """While somebody looks, who finds the new kind before the end of the old is told."""
+        self.keys.put("a", "1")
+        self.mounted.settle()
+        watcher = self.watcher()
+        watcher.add(self.mounted.path, inotify.CREATE | inotify.DELETE | inotify.CLOSE_WRITE)
+        for _ in range(3):
+            self.forever(self.look_at_a)
+        self.start()
+        self.addCleanup(self.stop)
+        for i in range(times(200)):
+            self.assertEqual(["DELETE a", "CREATE,ISDIR a"],
+                             self.turn(watcher, f"{i}", lambda: self.keys.put("a/x", "1")))
+            self.assertEqual(["DELETE,ISDIR a", "CREATE a", "CLOSE_WRITE a"],
+                             self.turn(watcher, f"{i} back", lambda: self.keys.delete("a/x")))
+
+    def look_at_a(self):
+        with contextlib.suppress(OSError):
+            os.stat(self.mounted.join("a"))
 
 
 if __name__ == "__main__":

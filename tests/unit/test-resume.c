@@ -263,6 +263,8 @@ static void test_live_progress(void)
 				       "probe a@9\n"
 				       " = probing\n"
 				       "> probed 60 kv=a@9\n"
+				       "audit 50 since 11\n"
+				       "> audited\n"
 				       "open 51\n"
 				       "arm\n"
 				       " = opening\n"
@@ -273,6 +275,8 @@ static void test_live_progress(void)
 				       "probe a@9\n"
 				       " = probing\n"
 				       "> probed 80 kv=a@9\n"
+				       "audit 50 since 11\n"
+				       "> audited\n"
 				       "open 51\n"
 				       "arm\n"
 				       " = opening\n");
@@ -599,6 +603,31 @@ static void test_probe_doubt_confirmed(void)
 	resume_clear(&resume);
 }
 
+/* Nothing of ours happened up to 50, etcd said; and its new history says otherwise,
+ * though all that we hold is in it. */
+static void test_probe_rewritten_since(void)
+{
+	static const char again[] = "> timer\n"
+				    "connect\n"
+				    "probe a@9\n"
+				    " = probing\n"
+				    "> probed 90 kv=a@9\n"
+				    "audit 50 since 11\n";
+	Resume resume;
+
+	transcript_init(&resume, 1, 1);
+	transcript_check(&resume, TRANSCRIPT_LIVE "> progress 50\n"
+						  "tell-progress 50\n"
+						  "receive\n"
+						  "> ended\n" FAIL);
+	transcript_check(&resume, again);
+	transcript_check(&resume, "> audited a_change\n" FAIL);
+	transcript_check(&resume, again);
+	transcript_check(&resume, "> audited a_change\n" AGAIN);
+	g_assert_cmpint(resume.reseeds[KEYSPACE_RESEED_HISTORY], ==, 1);
+	resume_clear(&resume);
+}
+
 static void test_probe_too_far_behind(void)
 {
 	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 100010 kv=a@9\n"
@@ -790,6 +819,7 @@ static const struct {
     {"/resume/probe/anchor-compacted", test_probe_anchor_compacted},
     {"/resume/probe/doubt-settled", test_probe_doubt_settled},
     {"/resume/probe/doubt-confirmed", test_probe_doubt_confirmed},
+    {"/resume/probe/rewritten-since", test_probe_rewritten_since},
     {"/resume/probe/too-far-behind", test_probe_too_far_behind},
     {"/resume/probe/fails", test_probe_fails},
     {"/resume/probe/while-live", test_probe_while_live},

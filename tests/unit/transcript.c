@@ -169,6 +169,14 @@ static void write_probe(GString *out, const ResumeAction *action)
 		    (const char *)action->anchor.key.data, action->anchor.revision);
 }
 
+static void write_audit(GString *out, const ResumeAction *action)
+{
+	g_string_append_printf(out, "audit %" G_GINT64_FORMAT, action->audit.revision);
+	if (action->audit.since != 0)
+		g_string_append_printf(out, " since %" G_GINT64_FORMAT, action->audit.since);
+	g_string_append_c(out, '\n');
+}
+
 static void write_action(GString *out, const ResumeAction *action)
 {
 	static const char *const names[] = {
@@ -186,7 +194,6 @@ static void write_action(GString *out, const ResumeAction *action)
 	    [RESUME_VERIFY] = "verify",
 	    [RESUME_ASK_VERSION] = "ask-version",
 	    [RESUME_ASK_PROGRESS] = "ask-progress",
-	    [RESUME_AUDIT] = "audit",
 	};
 
 	switch (action->type) {
@@ -201,6 +208,8 @@ static void write_action(GString *out, const ResumeAction *action)
 		write_batch(out, names[action->type], &action->batch);
 		break;
 	case RESUME_AUDIT:
+		write_audit(out, action);
+		break;
 	case RESUME_OPEN:
 	case RESUME_SEED_BEGIN:
 	case RESUME_PROGRESS:

@@ -144,6 +144,28 @@ class Live(WatchTest):
         self.assert_current(log)
         self.assert_reseeds(log)
 
+    def test_older_snapshot_after_silence(self):
+        """All that we hold is in it: etcd had only said that nothing else happened."""
+        etcd = self.start_etcd("--experimental-watch-progress-notify-interval=100ms")
+        proxy = self.start_proxy()
+        self.put("a", "1")
+        log = self.start_log(proxy.endpoint).until_seeded()
+        self.put("a", "2")
+        snapshot = etcd.snapshot()
+        for i in range(10):
+            revision = etcd.put("/elsewhere", str(i))
+        log.until(lambda log: log.progress >= revision, "progress")
+        proxy.refuse()
+        etcd.restore(snapshot)
+        etcd.start()
+        self.put("a", "3")
+        while etcd.revision() < revision + 10:
+            etcd.put("/elsewhere", "")
+        proxy.accept()
+        log.until_reseeded()
+        self.assert_current(log)
+        self.assert_reseeds(log, history=1)
+
 
 class Away(WatchTest):
     def test_sigkill(self):
