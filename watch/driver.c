@@ -325,12 +325,16 @@ static gboolean driver_act(Driver *driver, const ResumeAction *action)
 	return TRUE;
 }
 
-static gboolean driver_act_all(Driver *driver)
+/* NULL, or the action that was refused. */
+static const ResumeAction *driver_act_all(Driver *driver)
 {
-	for (guint i = 0; i < driver->actions->len; i++)
-		if (!driver_act(driver, &g_array_index(driver->actions, ResumeAction, i)))
-			return FALSE;
-	return TRUE;
+	for (guint i = 0; i < driver->actions->len; i++) {
+		const ResumeAction *action = &g_array_index(driver->actions, ResumeAction, i);
+
+		if (!driver_act(driver, action))
+			return action;
+	}
+	return NULL;
 }
 
 static void driver_step(Driver *driver, ResumeInput input)
@@ -342,10 +346,13 @@ static void driver_step(Driver *driver, ResumeInput input)
 
 static void driver_feed(Driver *driver, ResumeInput input)
 {
+	const ResumeAction *refused;
+
 	driver_step(driver, input);
-	if (driver_act_all(driver))
+	refused = driver_act_all(driver);
+	if (!refused)
 		return;
-	driver_step(driver, (ResumeInput){RESUME_EVENT_LOST});
+	driver_step(driver, (ResumeInput){RESUME_EVENT_LOST, .lost = refused->batch.revision});
 	driver_act_all(driver);
 }
 

@@ -412,10 +412,10 @@ static void step_ended(Resume *resume, const ResumeInput *input, GArray *actions
 		transition_fail(resume, input->failure.reason, actions);
 }
 
-static void step_lost(Resume *resume, GArray *actions)
+static void step_lost(Resume *resume, const ResumeInput *input, GArray *actions)
 {
-	transition_blame(resume, "an event before revision %" G_GINT64_FORMAT " was lost",
-			 resume->applied);
+	transition_blame(resume, "an event up to revision %" G_GINT64_FORMAT " was lost",
+			 input->lost);
 	transition_reseed(resume, KEYSPACE_RESEED_EVENT_LOST, actions);
 }
 
@@ -495,7 +495,7 @@ void resume_step(Resume *resume, const ResumeInput *input, GArray *actions)
 		step_ended(resume, input, actions);
 		break;
 	case RESUME_EVENT_LOST:
-		step_lost(resume, actions);
+		step_lost(resume, input, actions);
 		break;
 	case RESUME_TIMER:
 		step_timer(resume, actions);

@@ -94,6 +94,7 @@ typedef struct {
 			const char *reason; /* one line */
 		} failure;		    /* RESUME_FAILED, RESUME_ENDED */
 		const EtcdWatch *response;
+		gint64 lost;	     /* EVENT_LOST: the revision that was refused */
 		const char *version; /* NULL: not told */
 		const char *audit;   /* the difference; NULL: none, or nobody knows */
 	};
