@@ -31,8 +31,9 @@
  * cluster, or a lower term, and the range is read again.  If it went back and
  * has since been written past our revision, none of these shows; then the last
  * put applied is asked for, at its own revision, and must still be there with its
- * value; and what was deleted after it must be absent.  One answer does not settle
- * it (doubt.h).
+ * value; what was deleted after it must be absent; and where etcd only said that
+ * nothing happened since, nothing may have.  One answer does not settle it
+ * (doubt.h).
  *
  * The reading again gives the listener the difference only.  While it reads,
  * no stream is open; the watch starts one revision after the one all pages were
