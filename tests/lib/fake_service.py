@@ -199,9 +199,10 @@ class Fake:
 
     def _ranged(self, request):
         kvs = self.store.range(request.key, request.range_end, request.revision)
-        limit = 0 if request.count_only else request.limit or len(kvs)
-        answer = pb.RangeResponse(header=self.header(), kvs=kvs[:limit], count=len(kvs),
-                                  more=not request.count_only and len(kvs) > limit)
+        new = [kv for kv in kvs if kv.mod_revision >= request.min_mod_revision]
+        limit = 0 if request.count_only else request.limit or len(new)
+        answer = pb.RangeResponse(header=self.header(), kvs=new[:limit], count=len(kvs),
+                                  more=not request.count_only and len(new) > limit)
         if request.keys_only:
             for kv in answer.kvs:
                 kv.ClearField("value")
