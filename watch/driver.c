@@ -142,23 +142,27 @@ static void send_request(Driver *driver)
 	driver->request = rpc_unary(driver->rpc, &request, &request_events, driver);
 }
 
-/* The request goes out, or first the one for the token that it needs. */
-static void send_out(Driver *driver)
+static void send_login(Driver *driver)
 {
-	g_autoptr(GBytes) message = NULL;
+	g_autoptr(GBytes) message = auth_request(&driver->auth);
 	RpcRequest request = {
 	    .lane = RPC_WATCH,
 	    .method = METHOD_AUTHENTICATE,
+	    .message = message,
 	    .timeout_ms = driver->command_timeout_ms,
 	};
 
-	if (!auth_is_due(&driver->auth)) {
-		send_request(driver);
-		return;
-	}
-	request.message = message = auth_request(&driver->auth);
 	driver->answered = FALSE;
 	driver->request = rpc_unary(driver->rpc, &request, &token_events, driver);
+}
+
+/* The request goes out, or first the one for the token that it needs. */
+static void send_out(Driver *driver)
+{
+	if (auth_is_due(&driver->auth))
+		send_login(driver);
+	else
+		send_request(driver);
 }
 
 static void do_ask(Driver *driver, AskKind ask, GBytes *message)
@@ -385,12 +389,10 @@ static void token_ended(gpointer data, const RpcEnd *end)
 	Driver *driver = data;
 
 	driver->request = NULL;
-	if (end->ok && driver->answered)
+	if (end->ok ? driver->answered : auth_refused(&driver->auth, end->reason))
 		send_out(driver);
 	else if (end->ok)
 		feed_failure(driver, RESUME_FAILED, ETCD_AWAY, "the answer is not etcd's");
-	else if (auth_refused(&driver->auth, end->reason))
-		send_out(driver);
 	else
 		feed_failure(driver, RESUME_FAILED, end->failure, end->reason);
 }
