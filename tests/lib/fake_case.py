@@ -10,6 +10,9 @@ from etcd import to_bytes
 from fake import FakeEtcd
 from watch_case import PREFIX, WatchTest
 
+# Makes the watch of a keyspace-log probe soon, and not ping.
+SOON = {"KEYSPACE_LOG_KEEPALIVE_MS": "1000", "KEYSPACE_LOG_PING_MS": "10000"}
+
 
 def key(name):
     return PREFIX + to_bytes(name)

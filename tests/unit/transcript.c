@@ -275,3 +275,11 @@ void transcript_run(const char *expected)
 	transcript_check(&resume, expected);
 	resume_clear(&resume);
 }
+
+int transcript_main(int argc, char **argv, const TranscriptTest *tests, gsize n_tests)
+{
+	g_test_init(&argc, &argv, NULL);
+	for (gsize i = 0; i < n_tests; i++)
+		g_test_add_func(tests[i].name, tests[i].run);
+	return g_test_run();
+}

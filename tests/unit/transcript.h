@@ -66,4 +66,29 @@ void transcript_run(const char *expected);
 	"probe a@9\n"                                                                              \
 	" = probing\n"
 
+/* How a step goes on, in many transcripts. */
+#define AGAIN                                                                                      \
+	"close\n"                                                                                  \
+	"read-page first\n"                                                                        \
+	" = seeding\n"
+/* The first time that a history seems to be another. */
+#define DOUBT                                                                                      \
+	FAIL "> timer\n"                                                                           \
+	     "connect\n"                                                                           \
+	     "probe a@9\n"                                                                         \
+	     " = probing\n"
+#define FAIL "blame\n" WAIT
+#define WAIT                                                                                       \
+	"close\n"                                                                                  \
+	"arm\n"                                                                                    \
+	" = waiting\n"
+
+typedef struct {
+	const char *name;
+	void (*run)(void);
+} TranscriptTest;
+
+/* Of a program that consists of such tests. */
+int transcript_main(int argc, char **argv, const TranscriptTest *tests, gsize n_tests);
+
 #endif
