@@ -21,7 +21,9 @@
  * newer change pending already.  The announcer's lock nests inside the tree's and
  * the control directory's, and the inode table's inside it.
  *
- * Falling behind costs no memory: pending.c keeps one record an entry.
+ * Falling behind costs no memory: pending.c keeps one record an entry.  Of many older
+ * inodes of one key most wait in a backlog, one of which is told after each record;
+ * so whoever holds them at most doubles the time that others wait.
  */
 #include "announce.h"
 
@@ -29,19 +31,26 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "device.h"
 #include "invalidate.h"
+#include "log.h"
 #include "pending.h"
 #include "tell.h"
 
 struct Announcer {
-	GMutex lock; /* guards pending, stopping, totals */
+	GMutex lock; /* guards all down to n_later */
 	GCond wake;  /* pending or stopping changed */
 	Pending pending;
 	gboolean stopping;
 	AnnouncerTotals totals;
+	guint n_later; /* length of the teller's backlog, for whoever asks */
 
-	GThread *thread; /* NULL: not started; of the thread that starts and stops */
-	Teller teller;	 /* its thread's */
+	GThread *thread;	      /* NULL: not started; of the thread that starts and stops */
+	struct fuse_session *session; /* borrowed from announcer_start on */
+
+	/* Its thread's. */
+	Teller teller;
+	Device device;
 };
 
 Announcer *announcer_new(Tree *tree, InodeTable *inodes, View *view)
@@ -51,6 +60,7 @@ Announcer *announcer_new(Tree *tree, InodeTable *inodes, View *view)
 	g_mutex_init(&announcer->lock);
 	g_cond_init(&announcer->wake);
 	pending_init(&announcer->pending);
+	backlog_init(&announcer->teller.backlog);
 	announcer->teller.inodes = inodes;
 	announcer->teller.view = view;
 	announcer->teller.route.tree = tree;
@@ -62,6 +72,7 @@ void announcer_free(Announcer *announcer)
 	if (!announcer)
 		return;
 	announcer_stop(announcer);
+	backlog_clear(&announcer->teller.backlog);
 	pending_clear(&announcer->pending);
 	g_cond_clear(&announcer->wake);
 	g_mutex_clear(&announcer->lock);
@@ -92,16 +103,23 @@ void announcer_push(Announcer *announcer, const GArray *changes)
 	g_mutex_unlock(&announcer->lock);
 }
 
-/* What to do next: invalidate what is stale, or else tell a record.  Waits until
- * there is something.  FALSE: stop. */
+static gboolean has_to_wait_locked(Announcer *announcer)
+{
+	return !announcer->stopping && g_queue_is_empty(&announcer->pending.order) &&
+	       announcer->n_later == 0;
+}
+
+/* What to do next: invalidate what is stale, or else tell a record, if there is one,
+ * and some of what was left for later.  Waits until there is something.  FALSE: stop. */
 static gboolean next_step(Announcer *announcer, GPtrArray **ret_stale, PendingRecord **ret_record)
 {
 	g_mutex_lock(&announcer->lock);
-	while (!announcer->stopping && g_queue_is_empty(&announcer->pending.order)) {
+	announcer->n_later = backlog_length(&announcer->teller.backlog);
+	while (has_to_wait_locked(announcer)) {
 		g_mutex_unlock(&announcer->lock);
 		route_rest(&announcer->teller.route);
 		g_mutex_lock(&announcer->lock);
-		if (!announcer->stopping && g_queue_is_empty(&announcer->pending.order))
+		if (has_to_wait_locked(announcer))
 			g_cond_wait(&announcer->wake, &announcer->lock);
 	}
 	gboolean go_on = !announcer->stopping;
@@ -140,6 +158,13 @@ static void block_signals(void)
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
 }
 
+/* See device.c. */
+static void leave_descriptors(Announcer *announcer)
+{
+	int keep[] = {announcer->teller.route.clone_fd, log_hand_over()};
+	device_init(&announcer->device, announcer->session, keep, G_N_ELEMENTS(keep));
+}
+
 static gpointer announcer_main(gpointer data)
 {
 	Announcer *announcer = data;
@@ -147,19 +172,22 @@ static gpointer announcer_main(gpointer data)
 	PendingRecord *record;
 
 	block_signals();
+	leave_descriptors(announcer);
 	view_enter(announcer->teller.view);
 	while (next_step(announcer, &stale, &record)) {
 		if (stale) {
-			invalidate_entries(announcer->teller.route.session,
-					   announcer->teller.inodes, stale);
+			invalidate_entries(&announcer->device, announcer->teller.inodes, stale);
 			g_ptr_array_unref(stale);
-		} else if (record) {
-			announce(announcer, record);
-			route_yield(&announcer->teller.route);
+			continue;
 		}
+		if (record)
+			announce(announcer, record);
+		tell_later(&announcer->teller);
+		route_yield(&announcer->teller.route);
 	}
 	route_rest(&announcer->teller.route);
 	view_leave(announcer->teller.view);
+	device_clear(&announcer->device);
 	return NULL;
 }
 
@@ -168,7 +196,8 @@ void announcer_start(Announcer *announcer, struct fuse_session *session, int clo
 {
 	Route *route = &announcer->teller.route;
 
-	route_init(route, route->tree, session, clone_fd, mountpoint, dev);
+	announcer->session = session;
+	route_init(route, route->tree, &announcer->device, clone_fd, mountpoint, dev);
 	announcer->thread = g_thread_new("announcer", announcer_main, announcer);
 }
 
@@ -185,7 +214,7 @@ AnnouncerTotals announcer_totals(Announcer *announcer)
 {
 	g_mutex_lock(&announcer->lock);
 	AnnouncerTotals totals = announcer->totals;
-	totals.pending = g_queue_get_length(&announcer->pending.order);
+	totals.pending = g_queue_get_length(&announcer->pending.order) + announcer->n_later;
 	g_mutex_unlock(&announcer->lock);
 	return totals;
 }

@@ -35,7 +35,7 @@ void announcer_stop(Announcer *announcer);
 void announcer_push(Announcer *announcer, const GArray *changes);
 
 typedef struct {
-	guint64 pending;   /* entries with something left to tell */
+	guint64 pending;   /* entries and older inodes with something left to tell */
 	guint64 announced; /* records told since the start */
 	guint64 untold;	   /* records that could not be told */
 } AnnouncerTotals;

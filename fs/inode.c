@@ -178,6 +178,17 @@ GPtrArray *inode_older(InodeTable *table, const Node *entry, gboolean key_lives)
 	return nodes;
 }
 
+gboolean inode_is_older(InodeTable *table, const Node *node, gboolean *ret_key_lives)
+{
+	g_mutex_lock(&table->lock);
+	Inode *inode = find_locked(table, node->nodeid);
+	gboolean is = inode && inode->retired;
+	if (is)
+		*ret_key_lives = inode->key_lives;
+	g_mutex_unlock(&table->lock);
+	return is;
+}
+
 void inode_unlinked(InodeTable *table, const Node *node)
 {
 	g_mutex_lock(&table->lock);

@@ -42,6 +42,9 @@ gboolean inode_has_older(InodeTable *table, const Node *entry);
  * as long as they are known and not unlinked. */
 GPtrArray *inode_older(InodeTable *table, const Node *entry, gboolean key_lives);
 
+/* Whether NODE is one of those, and if so of which. */
+gboolean inode_is_older(InodeTable *table, const Node *node, gboolean *ret_key_lives);
+
 /* Nobody has to be told about NODE any more, and its link count is zero. */
 void inode_unlinked(InodeTable *table, const Node *node);
 gboolean inode_is_unlinked(InodeTable *table, const Node *node);

@@ -5,7 +5,7 @@
 #include <fuse_lowlevel.h>
 #include <string.h>
 
-void invalidate_entry(struct fuse_session *session, guint64 parent, const char *name)
+static void drop_entry(struct fuse_session *session, guint64 parent, const char *name)
 {
 	int r = fuse_lowlevel_notify_inval_entry(session, parent, name, strlen(name));
 	if (r < 0 && r != -ENOENT)
@@ -13,7 +13,13 @@ void invalidate_entry(struct fuse_session *session, guint64 parent, const char *
 			g_strerror(-r));
 }
 
-static int invalidate_inode(struct fuse_session *session, const Node *dir)
+void invalidate_entry(Device *device, guint64 parent, const char *name)
+{
+	drop_entry(device_acquire(device), parent, name);
+	device_release(device);
+}
+
+static int drop_inode(struct fuse_session *session, const Node *dir)
 {
 	return fuse_lowlevel_notify_inval_inode(session, dir->nodeid, 0, 0);
 }
@@ -24,26 +30,27 @@ static int invalidate_inode(struct fuse_session *session, const Node *dir)
  * reply to the lookup is on its way, with attributes from before the change.
  * That lookup holds the lock of DIR's parent, which invalidating any entry there
  * waits for; so invalidate one that cannot exist, and try again. */
-static void invalidate_dir(struct fuse_session *session, InodeTable *inodes, const Node *dir)
+static void drop_listing(struct fuse_session *session, InodeTable *inodes, const Node *dir)
 {
-	int r = invalidate_inode(session, dir);
+	int r = drop_inode(session, dir);
 	if (r == -ENOENT && dir->parent && inode_is_known(inodes, dir)) {
-		invalidate_entry(session, dir->parent->nodeid, "%");
-		r = invalidate_inode(session, dir);
+		drop_entry(session, dir->parent->nodeid, "%");
+		r = drop_inode(session, dir);
 	}
 	if (r < 0 && r != -ENOENT)
 		g_debug("inval_inode %" G_GUINT64_FORMAT ": %s", dir->nodeid, g_strerror(-r));
 }
 
-void invalidate_entries(struct fuse_session *session, InodeTable *inodes, const GPtrArray *entries)
+void invalidate_entries(Device *device, InodeTable *inodes, const GPtrArray *entries)
 {
+	struct fuse_session *session = device_acquire(device);
 	g_autoptr(GHashTable) dirs = g_hash_table_new(NULL, NULL);
 
 	for (guint i = 0; i < entries->len; i++) {
 		const Node *node = entries->pdata[i];
 		if (!inode_is_known(inodes, node->parent))
 			continue;
-		invalidate_entry(session, node->parent->nodeid, node_name(node));
+		drop_entry(session, node->parent->nodeid, node_name(node));
 		g_hash_table_add(dirs, node->parent);
 	}
 
@@ -51,5 +58,6 @@ void invalidate_entries(struct fuse_session *session, InodeTable *inodes, const 
 	gpointer dir;
 	g_hash_table_iter_init(&iter, dirs);
 	while (g_hash_table_iter_next(&iter, &dir, NULL))
-		invalidate_dir(session, inodes, dir);
+		drop_listing(session, inodes, dir);
+	device_release(device);
 }

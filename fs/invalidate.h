@@ -8,16 +8,15 @@
 #ifndef INVALIDATE_H
 #define INVALIDATE_H
 
+#include "device.h"
 #include "inode.h"
 
-struct fuse_session;
-
 /* Drops the kernel's entries NAME in the directory PARENT (nodeids). */
-void invalidate_entry(struct fuse_session *session, guint64 parent, const char *name);
+void invalidate_entry(Device *device, guint64 parent, const char *name);
 
 /* ENTRIES: nodes whose parent and name say which entries changed.  Drops those
  * entries, and the cached listing and attributes of their directories, wherever
  * the kernel knows the directory. */
-void invalidate_entries(struct fuse_session *session, InodeTable *inodes, const GPtrArray *entries);
+void invalidate_entries(Device *device, InodeTable *inodes, const GPtrArray *entries);
 
 #endif

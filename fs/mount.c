@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "mountpoint.h"
 #include "ops.h"
 
@@ -241,6 +242,12 @@ static gboolean on_loop_ended(gint fd, GIOCondition condition, gpointer data)
 	return G_SOURCE_CONTINUE; /* mount_free removes it */
 }
 
+static gboolean on_lines_handed_over(gint fd, GIOCondition condition, gpointer data)
+{
+	log_flush();
+	return G_SOURCE_CONTINUE;
+}
+
 static void add_source(Mount *mount, guint id)
 {
 	g_array_append_val(mount->sources, id);
@@ -276,6 +283,9 @@ Mount *mount_new(const MountConfig *config, const Fs *fs, Announcer *announcer, 
 	mount->sources = g_array_new(FALSE, FALSE, sizeof(guint));
 	mount->ended_fd = eventfd(0, EFD_CLOEXEC);
 	add_source(mount, g_unix_fd_add(mount->ended_fd, G_IO_IN, on_loop_ended, mount));
+
+	add_source(mount,
+		   g_unix_fd_add(log_handed_over_fd(), G_IO_IN, on_lines_handed_over, mount));
 
 	/* From here on nobody's signal may leave a mount behind. */
 	watch_signals(mount);
@@ -316,6 +326,7 @@ static void unmount(Mount *mount)
 void mount_free(Mount *mount)
 {
 	announcer_stop(mount->announcer);
+	log_flush();
 	stop_loop(mount);
 	for (guint i = 0; i < mount->sources->len; i++)
 		g_source_remove(g_array_index(mount->sources, guint, i));

@@ -11,12 +11,12 @@
 #include "invalidate.h"
 #include "loopback.h"
 
-void route_init(Route *route, Tree *tree, struct fuse_session *session, int clone_fd,
-		const char *mountpoint, dev_t dev)
+void route_init(Route *route, Tree *tree, Device *device, int clone_fd, const char *mountpoint,
+		dev_t dev)
 {
 	*route = (Route){
 	    .tree = tree,
-	    .session = session,
+	    .device = device,
 	    .clone_fd = clone_fd,
 	    .mountpoint = mountpoint,
 	    .dev = dev,
@@ -106,7 +106,7 @@ static int open_by_nodeid(Route *route, const Node *dir)
 		return hidden_fd;
 	control_nodeid_name(dir->nodeid, name);
 	int fd = verified(route, loopback_open_dir(hidden_fd, name), dir->nodeid);
-	invalidate_entry(route->session, CONTROL_INODE_DIR_NODEID, name);
+	invalidate_entry(route->device, CONTROL_INODE_DIR_NODEID, name);
 	return fd;
 }
 

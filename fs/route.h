@@ -12,15 +12,14 @@
 
 #include <sys/types.h>
 
+#include "device.h"
 #include "inode.h"
 #include "tree.h"
-
-struct fuse_session;
 
 typedef struct {
 	/* Given. */
 	Tree *tree;
-	struct fuse_session *session;
+	Device *device;
 	int clone_fd;		/* of the clone's root, or -1 */
 	const char *mountpoint; /* used where there is no clone */
 	dev_t dev;		/* of the mount: nothing else is ever acted on */
@@ -32,8 +31,8 @@ typedef struct {
 	int hidden_fd; /* .etcdfs/inode, or -1 */
 } Route;
 
-void route_init(Route *route, Tree *tree, struct fuse_session *session, int clone_fd,
-		const char *mountpoint, dev_t dev);
+void route_init(Route *route, Tree *tree, Device *device, int clone_fd, const char *mountpoint,
+		dev_t dev);
 
 /* A descriptor of the directory DIR, whether an entry still leads to it or not;
  * borrowed until the next call.  Negative errno: it cannot be reached now. */

@@ -10,7 +10,8 @@
  *
  * A step on the entry is made only where the kernel knows the directory: else
  * nobody watches it.  A modification is then told to each older inode of the key
- * that the kernel still knows, a deletion likewise, through .etcdfs/inode.
+ * that the kernel still knows, a deletion likewise, through .etcdfs/inode; if there
+ * are many, to most of them later (backlog.h).
  *
  * Races.  The tree goes on changing meanwhile, and everybody looks names up.
  *  - A creation finds that the kernel has the entry (EEXIST: somebody looked the
@@ -32,6 +33,9 @@
 /* Each attempt is lost only if somebody looks the name up in the microseconds
  * between the invalidation and the step. */
 #define TELL_ATTEMPTS 128
+
+/* With the newer ones' 0.1 ms each nobody notices; of thousands everybody would. */
+#define TELL_OLDER_AT_ONCE 16
 
 typedef int (*Recipe)(int dir_fd, const char *name);
 
@@ -56,7 +60,7 @@ static int step_on_entry(Teller *teller, Node *node, ViewShow show, Recipe recip
 		view_show(teller->view, NULL, VIEW_CURRENT);
 		if (!is_lost_race(r, show))
 			break;
-		invalidate_entry(teller->route.session, node->parent->nodeid, node_name(node));
+		invalidate_entry(teller->route.device, node->parent->nodeid, node_name(node));
 	}
 	return r < 0 ? r : 0;
 }
@@ -79,25 +83,41 @@ static void step_on_older(Teller *teller, const Node *node, Recipe recipe)
 	if (r < 0 && r != -ENOENT)
 		g_debug("older inode %s: %s", name, g_strerror(-r));
 	/* Else the kernel keeps the name, and with it the inode. */
-	invalidate_entry(teller->route.session, CONTROL_INODE_DIR_NODEID, name);
+	invalidate_entry(teller->route.device, CONTROL_INODE_DIR_NODEID, name);
 }
 
-static void modify_older(Teller *teller, const Node *entry)
+static void tell_older(Teller *teller, Node *node)
 {
-	g_autoptr(GPtrArray) older = inode_older(teller->inodes, entry, TRUE);
-	for (guint i = 0; i < older->len; i++)
-		step_on_older(teller, older->pdata[i], loopback_modify);
-}
+	gboolean key_lives;
 
-static void remove_older(Teller *teller, const Node *entry)
-{
-	g_autoptr(GPtrArray) older = inode_older(teller->inodes, entry, FALSE);
-	for (guint i = 0; i < older->len; i++) {
-		Node *node = older->pdata[i];
+	if (!inode_is_older(teller->inodes, node, &key_lives))
+		return;
+	if (key_lives) {
+		step_on_older(teller, node, loopback_modify);
+	} else {
 		step_on_older(teller, node,
 			      node->kind == NODE_DIR ? loopback_rmdir : loopback_unlink);
 		inode_unlinked(teller->inodes, node);
 	}
+}
+
+static void tell_all_older(Teller *teller, const Node *entry, gboolean key_lives)
+{
+	g_autoptr(GPtrArray) older = inode_older(teller->inodes, entry, key_lives);
+
+	for (guint i = 0; i < older->len; i++) {
+		if (i < TELL_OLDER_AT_ONCE)
+			tell_older(teller, older->pdata[i]);
+		else
+			backlog_push(&teller->backlog, older->pdata[i]);
+	}
+}
+
+void tell_later(Teller *teller)
+{
+	g_autoptr(Node) node = backlog_pop(&teller->backlog);
+	if (node)
+		tell_older(teller, node);
 }
 
 /* Whether anybody may watch the directory in which NODE is.  The end of a
@@ -127,7 +147,7 @@ static int tell_modified(Teller *teller, Node *now)
 {
 	int r = is_watched(teller, now) ? modify_entry(teller, now) : 0;
 	if (r == 0)
-		modify_older(teller, now);
+		tell_all_older(teller, now, TRUE);
 	return r;
 }
 
@@ -167,12 +187,12 @@ int tell(Teller *teller, PendingRecord *record)
 
 	if (record->told && now && node_same_key(record->told, now)) {
 		/* it may have gone and come back in between */
-		remove_older(teller, record->entry);
+		tell_all_older(teller, record->entry, FALSE);
 		return tell_modified(teller, now);
 	}
 	int r = gone ? tell_gone(teller, gone) : 0;
 	/* Also those that came and went without a word, but not unseen. */
-	remove_older(teller, record->entry);
+	tell_all_older(teller, record->entry, FALSE);
 	int came = now ? tell_new(teller, record) : 0;
 	return r < 0 ? r : came;
 }

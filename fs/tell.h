@@ -6,6 +6,7 @@
 #ifndef TELL_H
 #define TELL_H
 
+#include "backlog.h"
 #include "pending.h"
 #include "route.h"
 #include "view.h"
@@ -14,6 +15,7 @@ typedef struct {
 	InodeTable *inodes;
 	View *view;
 	Route route;
+	Backlog backlog;
 } Teller;
 
 /* Raises the events by which RECORD's entry turns from what was told into what is
@@ -21,5 +23,8 @@ typedef struct {
  * errno: it could not, most often because the entry changed again; record->told
  * is then what watchers believe by now. */
 int tell(Teller *teller, PendingRecord *record);
+
+/* Tells one of the older inodes that were left for later, if there is one. */
+void tell_later(Teller *teller);
 
 #endif

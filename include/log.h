@@ -23,6 +23,13 @@
 void log_init(gboolean debug);
 void log_background(void);
 
+/* The calling thread is going to have descriptors of its own; returns the one that it
+ * must keep to log.  What goes to syslog is written by another thread: whoever
+ * calls log_flush when log_handed_over_fd is readable. */
+int log_hand_over(void);
+int log_handed_over_fd(void);
+void log_flush(void);
+
 /* A line for each request; costs nothing while nobody reads it. */
 extern gboolean log_requests; /* set by log_init, before there are threads */
 #define LOG_REQUEST(...)                                                                           \

@@ -89,7 +89,11 @@ static void test_key_deleted(Fixture *f, gconstpointer data)
 	assert_older(f, TRUE, 0);
 	assert_older(f, FALSE, 2);
 
+	gboolean key_lives = TRUE;
+	g_assert_true(inode_is_older(f->table, f->a1, &key_lives));
+	g_assert_false(key_lives);
 	inode_unlinked(f->table, f->a1);
+	g_assert_false(inode_is_older(f->table, f->a1, &key_lives));
 	assert_older(f, FALSE, 1);
 	g_assert_true(inode_is_unlinked(f->table, f->a1));
 	g_assert_false(inode_is_unlinked(f->table, f->a2));
