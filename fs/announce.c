@@ -36,11 +36,13 @@
 #include "log.h"
 #include "pending.h"
 #include "tell.h"
+#include "young.h"
 
 struct Announcer {
 	GMutex lock; /* guards all down to n_later */
 	GCond wake;  /* pending or stopping changed */
 	Pending pending;
+	Young young;
 	gboolean stopping;
 	AnnouncerTotals totals;
 	guint n_later; /* length of the teller's backlog, for whoever asks */
@@ -60,6 +62,7 @@ Announcer *announcer_new(Tree *tree, InodeTable *inodes, View *view)
 	g_mutex_init(&announcer->lock);
 	g_cond_init(&announcer->wake);
 	pending_init(&announcer->pending);
+	young_init(&announcer->young);
 	backlog_init(&announcer->teller.backlog);
 	announcer->teller.inodes = inodes;
 	announcer->teller.view = view;
@@ -73,6 +76,7 @@ void announcer_free(Announcer *announcer)
 		return;
 	announcer_stop(announcer);
 	backlog_clear(&announcer->teller.backlog);
+	young_clear(&announcer->young);
 	pending_clear(&announcer->pending);
 	g_cond_clear(&announcer->wake);
 	g_mutex_clear(&announcer->lock);
@@ -87,31 +91,67 @@ static gboolean is_of_interest_locked(Announcer *announcer, const Node *node)
 	       inode_has_older(inodes, node);
 }
 
+static void push_locked(Announcer *announcer, const TreeChange *change)
+{
+	Node *old = change->old, *now = change->now;
+
+	if (old)
+		young_told(&announcer->young, old, g_get_monotonic_time());
+	if (!is_of_interest_locked(announcer, old ? old : now)) {
+		if (now)
+			young_born(&announcer->young, now);
+		return;
+	}
+	pending_push(&announcer->pending, old, now,
+		     old && inode_is_known(announcer->teller.inodes, old));
+	if (now && now->kind == NODE_DIR)
+		young_add(&announcer->young, now);
+}
+
 void announcer_push(Announcer *announcer, const GArray *changes)
 {
 	g_mutex_lock(&announcer->lock);
-	for (guint i = 0; i < changes->len; i++) {
-		TreeChange *change = &g_array_index(changes, TreeChange, i);
-		Node *old = change->old;
-
-		if (is_of_interest_locked(announcer, old ? old : change->now))
-			pending_push(&announcer->pending, old, change->now,
-				     old && inode_is_known(announcer->teller.inodes, old));
-	}
+	for (guint i = 0; i < changes->len; i++)
+		push_locked(announcer, &g_array_index(changes, TreeChange, i));
 	if (!g_queue_is_empty(&announcer->pending.stale))
 		g_cond_signal(&announcer->wake);
 	g_mutex_unlock(&announcer->lock);
 }
 
+typedef struct {
+	/* One of them: */
+	GPtrArray *stale;      /* entries to invalidate, owned */
+	YoungDir *of_age;      /* owned */
+	PendingRecord *record; /* owned; NULL: only what was left for later */
+} Step;
+
 static gboolean has_to_wait_locked(Announcer *announcer)
 {
 	return !announcer->stopping && g_queue_is_empty(&announcer->pending.order) &&
-	       announcer->n_later == 0;
+	       announcer->n_later == 0 && young_next(&announcer->young) > g_get_monotonic_time();
 }
 
-/* What to do next: invalidate what is stale, or else tell a record, if there is one,
- * and some of what was left for later.  Waits until there is something.  FALSE: stop. */
-static gboolean next_step(Announcer *announcer, GPtrArray **ret_stale, PendingRecord **ret_record)
+static void wait_locked(Announcer *announcer)
+{
+	gint64 until = young_next(&announcer->young);
+
+	if (until == G_MAXINT64)
+		g_cond_wait(&announcer->wake, &announcer->lock);
+	else
+		g_cond_wait_until(&announcer->wake, &announcer->lock, until);
+}
+
+static void take_step_locked(Announcer *announcer, Step *ret_step)
+{
+	*ret_step = (Step){.stale = pending_take_stale(&announcer->pending)};
+	if (!ret_step->stale)
+		ret_step->of_age = young_take(&announcer->young, g_get_monotonic_time());
+	if (!ret_step->stale && !ret_step->of_age)
+		ret_step->record = pending_take(&announcer->pending);
+}
+
+/* What to do next; waits until there is something.  FALSE: stop. */
+static gboolean next_step(Announcer *announcer, Step *ret_step)
 {
 	g_mutex_lock(&announcer->lock);
 	announcer->n_later = backlog_length(&announcer->teller.backlog);
@@ -120,13 +160,33 @@ static gboolean next_step(Announcer *announcer, GPtrArray **ret_stale, PendingRe
 		route_rest(&announcer->teller.route);
 		g_mutex_lock(&announcer->lock);
 		if (has_to_wait_locked(announcer))
-			g_cond_wait(&announcer->wake, &announcer->lock);
+			wait_locked(announcer);
 	}
 	gboolean go_on = !announcer->stopping;
-	*ret_stale = go_on ? pending_take_stale(&announcer->pending) : NULL;
-	*ret_record = go_on && !*ret_stale ? pending_take(&announcer->pending) : NULL;
+	if (go_on)
+		take_step_locked(announcer, ret_step);
 	g_mutex_unlock(&announcer->lock);
 	return go_on;
+}
+
+/* What was born in DIR and is still the same is to be told, if somebody has come.
+ * What has changed was told to who came before. */
+static void grow_up(Announcer *announcer, YoungDir *dir)
+{
+	Tree *tree = announcer->teller.route.tree;
+
+	if (!inode_is_listed(announcer->teller.inodes, dir->dir))
+		return;
+	/* So that nothing else is pushed meanwhile. */
+	tree_read_lock(tree);
+	g_mutex_lock(&announcer->lock);
+	for (guint i = 0; i < dir->born->len; i++) {
+		Node *node = dir->born->pdata[i];
+		if (node->linked && !pending_has(&announcer->pending, node))
+			pending_push(&announcer->pending, NULL, node, FALSE);
+	}
+	g_mutex_unlock(&announcer->lock);
+	tree_read_unlock(tree);
 }
 
 static void announce(Announcer *announcer, PendingRecord *record)
@@ -135,6 +195,8 @@ static void announce(Announcer *announcer, PendingRecord *record)
 	int r = tell(&announcer->teller, record);
 
 	g_mutex_lock(&announcer->lock);
+	if (record->now)
+		young_told(&announcer->young, record->now, g_get_monotonic_time());
 	gboolean untold = r < 0 && !pending_has(&announcer->pending, entry);
 	if (r < 0)
 		pending_give_back(&announcer->pending, record);
@@ -165,26 +227,32 @@ static void leave_descriptors(Announcer *announcer)
 	device_init(&announcer->device, announcer->session, keep, G_N_ELEMENTS(keep));
 }
 
+static void carry_out(Announcer *announcer, Step *step)
+{
+	if (step->stale) {
+		invalidate_entries(&announcer->device, announcer->teller.inodes, step->stale);
+		g_ptr_array_unref(step->stale);
+	} else if (step->of_age) {
+		grow_up(announcer, step->of_age);
+		young_dir_free(step->of_age);
+	} else {
+		if (step->record)
+			announce(announcer, step->record);
+		tell_later(&announcer->teller);
+		route_yield(&announcer->teller.route);
+	}
+}
+
 static gpointer announcer_main(gpointer data)
 {
 	Announcer *announcer = data;
-	GPtrArray *stale;
-	PendingRecord *record;
+	Step step;
 
 	block_signals();
 	leave_descriptors(announcer);
 	view_enter(announcer->teller.view);
-	while (next_step(announcer, &stale, &record)) {
-		if (stale) {
-			invalidate_entries(&announcer->device, announcer->teller.inodes, stale);
-			g_ptr_array_unref(stale);
-			continue;
-		}
-		if (record)
-			announce(announcer, record);
-		tell_later(&announcer->teller);
-		route_yield(&announcer->teller.route);
-	}
+	while (next_step(announcer, &step))
+		carry_out(announcer, &step);
 	route_rest(&announcer->teller.route);
 	view_leave(announcer->teller.view);
 	device_clear(&announcer->device);
@@ -214,7 +282,8 @@ AnnouncerTotals announcer_totals(Announcer *announcer)
 {
 	g_mutex_lock(&announcer->lock);
 	AnnouncerTotals totals = announcer->totals;
-	totals.pending = g_queue_get_length(&announcer->pending.order) + announcer->n_later;
+	totals.pending = g_queue_get_length(&announcer->pending.order) + announcer->n_later +
+			 g_queue_get_length(&announcer->young.told);
 	g_mutex_unlock(&announcer->lock);
 	return totals;
 }

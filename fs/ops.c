@@ -308,6 +308,7 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, gboolea
 		reply_err(req, "readdir", dir ? -ENOTDIR : -ESTALE);
 		return;
 	}
+	inode_listed(fs->inodes, dir);
 	listing_init(&listing, fs, req, dir, size, (guint64)off, plus);
 	if (fuse_reply_buf(req, listing.buf, listing.len) < 0)
 		listing_undo(&listing, fs);

@@ -172,6 +172,10 @@ class Mount:
             self._ticker.add(self.join(TICKS), inotify.CLOSE_WRITE)
         self.keys.put(f"{TICKS}/tick", str(next(self._ticks)))
         self._ticker.until_closed("tick")
+        # What came with a new directory is told a moment after everything else.
+        deadline = Deadline("nothing is left to tell")
+        while self.status()["announcements"]["pending"]:
+            deadline.left()
 
     def wait_state(self, *states):
         """Waits until the connection is in one of STATES; returns the status."""

@@ -265,7 +265,7 @@ class Control(case.MountTest):
     def test_no_state_changes_no_event(self):
         mount = self.mount()
         watcher = self.watcher()
-        watcher.add(mount.join(".etcdfs"))
+        watcher.add(mount.join(".etcdfs"), inotify.CHANGES)
         for value in range(20):
             self.keys.put("f", str(value))
         mount.settle()
