@@ -35,17 +35,19 @@
 #include "invalidate.h"
 #include "log.h"
 #include "pending.h"
+#include "relist.h"
 #include "tell.h"
 #include "young.h"
 
 struct Announcer {
-	GMutex lock; /* guards all down to n_later */
+	GMutex lock; /* guards all down to busy */
 	GCond wake;  /* pending or stopping changed */
 	Pending pending;
 	Young young;
 	gboolean stopping;
 	AnnouncerTotals totals;
 	guint n_later; /* length of the teller's backlog, for whoever asks */
+	gboolean busy; /* with what is in none of the queues any more */
 
 	GThread *thread;	      /* NULL: not started; of the thread that starts and stops */
 	struct fuse_session *session; /* borrowed from announcer_start on */
@@ -148,6 +150,7 @@ static void take_step_locked(Announcer *announcer, Step *ret_step)
 		ret_step->of_age = young_take(&announcer->young, g_get_monotonic_time());
 	if (!ret_step->stale && !ret_step->of_age)
 		ret_step->record = pending_take(&announcer->pending);
+	announcer->busy = ret_step->of_age || ret_step->record;
 }
 
 /* What to do next; waits until there is something.  FALSE: stop. */
@@ -155,6 +158,7 @@ static gboolean next_step(Announcer *announcer, Step *ret_step)
 {
 	g_mutex_lock(&announcer->lock);
 	announcer->n_later = backlog_length(&announcer->teller.backlog);
+	announcer->busy = FALSE;
 	while (has_to_wait_locked(announcer)) {
 		g_mutex_unlock(&announcer->lock);
 		route_rest(&announcer->teller.route);
@@ -227,10 +231,20 @@ static void leave_descriptors(Announcer *announcer)
 	device_init(&announcer->device, announcer->session, keep, G_N_ELEMENTS(keep));
 }
 
+static void invalidate(Announcer *announcer, const GPtrArray *stale)
+{
+	Teller *teller = &announcer->teller;
+	g_autoptr(GPtrArray) dirs = invalidate_entries(&announcer->device, teller->inodes, stale);
+
+	for (guint i = 0; i < dirs->len; i++)
+		relist(&teller->route, dirs->pdata[i]);
+	route_yield(&teller->route);
+}
+
 static void carry_out(Announcer *announcer, Step *step)
 {
 	if (step->stale) {
-		invalidate_entries(&announcer->device, announcer->teller.inodes, step->stale);
+		invalidate(announcer, step->stale);
 		g_ptr_array_unref(step->stale);
 	} else if (step->of_age) {
 		grow_up(announcer, step->of_age);
@@ -265,6 +279,7 @@ void announcer_start(Announcer *announcer, struct fuse_session *session, int clo
 	Route *route = &announcer->teller.route;
 
 	announcer->session = session;
+	announcer->stopping = FALSE;
 	route_init(route, route->tree, &announcer->device, clone_fd, mountpoint, dev);
 	announcer->thread = g_thread_new("announcer", announcer_main, announcer);
 }
@@ -283,7 +298,7 @@ AnnouncerTotals announcer_totals(Announcer *announcer)
 	g_mutex_lock(&announcer->lock);
 	AnnouncerTotals totals = announcer->totals;
 	totals.pending = g_queue_get_length(&announcer->pending.order) + announcer->n_later +
-			 g_queue_get_length(&announcer->young.told);
+			 g_queue_get_length(&announcer->young.told) + (announcer->busy ? 1 : 0);
 	g_mutex_unlock(&announcer->lock);
 	return totals;
 }

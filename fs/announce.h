@@ -21,7 +21,8 @@ void announcer_free(Announcer *announcer);
 
 /* Starts the thread.  CLONE_FD is a descriptor of the root of a detached clone of
  * the mount, borrowed until announcer_stop; -1: act through MOUNTPOINT (borrowed
- * likewise).  DEV is the mount's device. */
+ * likewise; NULL: nowhere, so entries are invalidated and nothing is told).  DEV is
+ * the mount's device.  May be called again after announcer_stop. */
 void announcer_start(Announcer *announcer, struct fuse_session *session, int clone_fd,
 		     const char *mountpoint, dev_t dev);
 

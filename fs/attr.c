@@ -4,14 +4,16 @@
 #define NS_PER_S G_GINT64_CONSTANT(1000000000)
 #define BLOCK 512 /* what st_blocks counts in */
 
-AttrConfig attr_config(uid_t uid, gid_t gid, mode_t fmask, mode_t dmask, gboolean owner_writes)
+AttrConfig attr_config(uid_t uid, gid_t gid, mode_t fmask, mode_t dmask, gboolean executable,
+		       gboolean owner_writes)
 {
+	mode_t file_mode = executable ? 0555 : 0444;
 	/* No mask takes it away: the announcer needs it. */
 	mode_t write = owner_writes ? 0200 : 0;
 	return (AttrConfig){
 	    .uid = uid,
 	    .gid = gid,
-	    .file_mode = (0444 & ~fmask) | write,
+	    .file_mode = (file_mode & ~fmask) | write,
 	    .dir_mode = (0555 & ~dmask) | write,
 	};
 }

@@ -15,10 +15,11 @@ typedef struct {
 	mode_t dir_mode;
 } AttrConfig;
 
-/* Permission bits: 0444 and 0555, or with OWNER_WRITES 0644 and 0755 (where the
- * kernel checks permissions and the announcer is an ordinary user), less the
- * masks. */
-AttrConfig attr_config(uid_t uid, gid_t gid, mode_t fmask, mode_t dmask, gboolean owner_writes);
+/* Permission bits: 0444 (EXECUTABLE: 0555) and 0555, with OWNER_WRITES 0644 (0755)
+ * and 0755 (where the kernel checks permissions and the announcer is an ordinary
+ * user), less the masks. */
+AttrConfig attr_config(uid_t uid, gid_t gid, mode_t fmask, mode_t dmask, gboolean executable,
+		       gboolean owner_writes);
 
 /* Fills ret_st; needs the tree lock, and takes the inode table's. */
 void attr_fill_locked(const AttrConfig *config, InodeTable *inodes, const Node *node,

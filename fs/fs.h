@@ -22,6 +22,9 @@ typedef struct {
 	View *view;
 	Control *control;
 	AttrConfig attr;
+	/* Of the nodeids: another mount's begin again, and the kernel must not take a file
+	 * handle of one for the other's. */
+	guint64 generation;
 	/* Answer OPEN with ENOSYS once, and never see it again.  Only where the VFS
 	 * itself refuses writers. */
 	gboolean no_open;

@@ -40,7 +40,7 @@ void given_clear(Given *given)
 #define TEXT G_OPTION_ARG_FILENAME
 #define FLAG G_OPTION_ARG_NONE
 
-enum { N_ETCD = 6, N_LOGIN = 8, N_FILES = 6, N_PROGRAM = 5 };
+enum { N_ETCD = 6, N_LOGIN = 8, N_FILES = 7, N_PROGRAM = 5 };
 
 /* Where the groups of the table begin; each ends with an empty entry. */
 typedef struct {
@@ -94,6 +94,7 @@ static void table_init(Table *table, Given *given)
 		    {"umask", 0, 0, TEXT, &given->umask, "Permissions to take away [022]", "OCTAL"},
 		    {"fmask", 0, 0, TEXT, &given->fmask, "The same, of files only", "OCTAL"},
 		    {"dmask", 0, 0, TEXT, &given->dmask, "The same, of directories only", "OCTAL"},
+		    {"executable", 0, 0, FLAG, &given->executable, "Files can be executed", NULL},
 		    {"allow-other", 0, 0, FLAG, &given->allow_other, "Other users may look, too",
 		     NULL},
 		},
@@ -175,8 +176,8 @@ static const gchar help_summary[] =
 
 static const gchar help_description[] =
     "Each of these is also an -o option, as in -o uid=33,allow_other, beside mount's:\n"
-    "  auto_unmount, fsname=NAME, subtype=NAME, max_read=N, context=..., [no]exec,\n"
-    "  [a]sync, dirsync, [no]atime\n"
+    "  auto_unmount, fsname=NAME, subtype=NAME, max_read=N, context=..., noexec,\n"
+    "  exec (as executable, if mount passes it on), [a]sync, dirsync, [no]atime\n"
     "\n"
     "A DURATION is written as 5s, 1m30s or 500ms.  Without the flag, the variables\n"
     "of etcdctl count: ETCDCTL_ENDPOINTS, ETCDCTL_DIAL_TIMEOUT, and so on.\n"

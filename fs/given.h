@@ -30,6 +30,7 @@ typedef struct {
 	gchar *umask;
 	gchar *fmask;
 	gchar *dmask;
+	gboolean executable;
 	gboolean allow_other;
 	gboolean foreground;
 	gboolean debug;

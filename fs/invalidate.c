@@ -5,59 +5,74 @@
 #include <fuse_lowlevel.h>
 #include <string.h>
 
-static void drop_entry(struct fuse_session *session, guint64 parent, const char *name)
+static gboolean drop_entry(struct fuse_session *session, guint64 parent, const char *name)
 {
 	int r = fuse_lowlevel_notify_inval_entry(session, parent, name, strlen(name));
 	if (r < 0 && r != -ENOENT)
 		g_debug("inval_entry %" G_GUINT64_FORMAT " \"%s\": %s", parent, name,
 			g_strerror(-r));
+	return r == 0;
 }
 
-void invalidate_entry(Device *device, guint64 parent, const char *name)
+gboolean invalidate_entry(Device *device, guint64 parent, const char *name)
 {
-	drop_entry(device_acquire(device), parent, name);
+	gboolean had = drop_entry(device_acquire(device), parent, name);
 	device_release(device);
+	return had;
 }
 
-static int drop_inode(struct fuse_session *session, const Node *dir)
+static int drop_attr(struct fuse_session *session, const Node *dir)
 {
-	return fuse_lowlevel_notify_inval_inode(session, dir->nodeid, 0, 0);
+	return fuse_lowlevel_notify_inval_inode(session, dir->nodeid, -1, 0);
 }
 
-/* Drops the listing and the attributes of DIR.
+/* Drops the attributes of DIR.
  *
  * The kernel may not have the inode yet although its lookup count says so: the
  * reply to the lookup is on its way, with attributes from before the change.
  * That lookup holds the lock of DIR's parent, which invalidating any entry there
  * waits for; so invalidate one that cannot exist, and try again. */
-static void drop_listing(struct fuse_session *session, InodeTable *inodes, const Node *dir)
+static void drop_dir(struct fuse_session *session, InodeTable *inodes, const Node *dir)
 {
-	int r = drop_inode(session, dir);
+	int r = drop_attr(session, dir);
 	if (r == -ENOENT && dir->parent && inode_is_known(inodes, dir)) {
 		drop_entry(session, dir->parent->nodeid, "%");
-		r = drop_inode(session, dir);
+		r = drop_attr(session, dir);
 	}
 	if (r < 0 && r != -ENOENT)
 		g_debug("inval_inode %" G_GUINT64_FORMAT ": %s", dir->nodeid, g_strerror(-r));
 }
 
-void invalidate_entries(Device *device, InodeTable *inodes, const GPtrArray *entries)
+GPtrArray *invalidate_entries(Device *device, InodeTable *inodes, const GPtrArray *entries)
 {
 	struct fuse_session *session = device_acquire(device);
+	GPtrArray *listed = g_ptr_array_new_with_free_func((GDestroyNotify)node_unref);
+	/* Directories; the value: whether the kernel had an entry of it. */
 	g_autoptr(GHashTable) dirs = g_hash_table_new(NULL, NULL);
 
 	for (guint i = 0; i < entries->len; i++) {
 		const Node *node = entries->pdata[i];
 		if (!inode_is_known(inodes, node->parent))
 			continue;
-		drop_entry(session, node->parent->nodeid, node_name(node));
-		g_hash_table_add(dirs, node->parent);
+		gboolean had = drop_entry(session, node->parent->nodeid, node_name(node));
+		if (had || !g_hash_table_contains(dirs, node->parent))
+			g_hash_table_insert(dirs, node->parent, GINT_TO_POINTER(had));
 	}
 
 	GHashTableIter iter;
-	gpointer dir;
+	gpointer dir, had;
 	g_hash_table_iter_init(&iter, dirs);
-	while (g_hash_table_iter_next(&iter, &dir, NULL))
-		drop_listing(session, inodes, dir);
+	while (g_hash_table_iter_next(&iter, &dir, &had)) {
+		drop_dir(session, inodes, dir);
+		if (node_take_listed(dir) && !had)
+			g_ptr_array_add(listed, node_ref(dir));
+	}
+	device_release(device);
+	return listed;
+}
+
+void invalidate_pages(Device *device, guint64 nodeid)
+{
+	fuse_lowlevel_notify_inval_inode(device_acquire(device), nodeid, 0, 0);
 	device_release(device);
 }

@@ -11,12 +11,17 @@
 #include "device.h"
 #include "inode.h"
 
-/* Drops the kernel's entries NAME in the directory PARENT (nodeids). */
-void invalidate_entry(Device *device, guint64 parent, const char *name);
+/* Drops the kernel's entry NAME in the directory PARENT (nodeid).  TRUE: it had one,
+ * and takes what it has kept of the directory's listing for outdated. */
+gboolean invalidate_entry(Device *device, guint64 parent, const char *name);
 
 /* ENTRIES: nodes whose parent and name say which entries changed.  Drops those
- * entries, and the cached listing and attributes of their directories, wherever
- * the kernel knows the directory. */
-void invalidate_entries(Device *device, InodeTable *inodes, const GPtrArray *entries);
+ * entries, and the attributes of their directories, wherever the kernel knows the
+ * directory.  Returns the directories whose listing, which somebody has asked for,
+ * the kernel may go on using (relist.h). */
+GPtrArray *invalidate_entries(Device *device, InodeTable *inodes, const GPtrArray *entries);
+
+/* Drops the pages of a file or, of a directory, those of its listing. */
+void invalidate_pages(Device *device, guint64 nodeid);
 
 #endif

@@ -2,6 +2,7 @@
 #include "listing.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "siblings.h"
 
@@ -14,6 +15,7 @@ typedef struct {
 	fuse_req_t req;
 	gsize size;
 	gboolean plus;
+	Node *announced; /* borrowed: of view_announced */
 } Filler;
 
 /* FALSE: it does not fit.  ENTRY with ino 0 is a name alone. */
@@ -45,7 +47,10 @@ static gboolean add_node(Filler *f, Node *node)
 	if (!f->plus)
 		return add_bare(f, node_name(node), node->nodeid,
 				node->kind == NODE_DIR ? S_IFDIR : S_IFREG, node->offset);
+	if (f->announced && strcmp(node_name(f->announced), node_name(node)) == 0)
+		entry.entry_timeout = FS_NEVER;
 	entry.ino = node->nodeid;
+	entry.generation = f->fs->generation;
 	attr_fill_locked(&f->fs->attr, f->fs->inodes, node, &entry.attr);
 	if (!add(f, node_name(node), &entry, node->offset))
 		return FALSE;
@@ -77,22 +82,61 @@ static void add_control_files(Filler *f, const Node *dir, guint64 offset)
 	}
 }
 
+/* The bytes of the kernel's copy of a listing, after an entry is added to it. */
+static gsize copied(const Filler *f, gsize bytes, const char *name)
+{
+	gsize page = (gsize)sysconf(_SC_PAGESIZE);
+	gsize need = fuse_add_direntry(f->req, NULL, 0, name, NULL, 0);
+	gsize left = page - bytes % page;
+	return bytes + (need > left ? left : 0) + need;
+}
+
+/* Whether that copy would end with a page. */
+static gboolean ends_with_page_locked(const Filler *f, const Node *dir)
+{
+	gsize bytes = copied(f, copied(f, 0, "."), "..");
+	SiblingsIter iter;
+	Node *node;
+
+	siblings_seek(&iter, dir->dir.children, 0);
+	while ((node = siblings_next(&iter)))
+		bytes = copied(f, bytes, node_name(node));
+	return bytes % (gsize)sysconf(_SC_PAGESIZE) == 0;
+}
+
+/* Who is at an offset that the kernel's copy of the listing does not have, since the
+ * entry is gone, is sent on to us.  But where the copy ends with a page, the
+ * kernel says that there is nothing more.  An end that is too short for an entry ends
+ * the listing as well, but does not complete the copy, so it is not used. */
+static void add_end_locked(Filler *f, const Node *dir)
+{
+	static const char end[8] = {0};
+
+	if (f->listing->len > 0 || f->size < sizeof(end) || !ends_with_page_locked(f, dir))
+		return;
+	memcpy(f->listing->buf, end, sizeof(end));
+	f->listing->len = sizeof(end);
+}
+
 static void add_children(Filler *f, Node *dir, guint64 offset)
 {
 	SiblingsIter iter;
 	Node *node;
 
 	tree_read_lock(f->fs->tree);
+	node_set_listed_locked(dir);
 	siblings_seek(&iter, dir->dir.children, offset);
 	while ((node = siblings_next(&iter)) && add_node(f, node))
 		;
+	add_end_locked(f, dir);
 	tree_read_unlock(f->fs->tree);
 }
 
 void listing_init(Listing *listing, const Fs *fs, fuse_req_t req, Node *dir, gsize size,
 		  guint64 offset, gboolean plus)
 {
-	Filler filler = {listing, fs, req, size, plus};
+	g_autoptr(Node) announced = view_announced(fs->view, dir);
+	Filler filler = {listing, fs, req, size, plus, announced};
 
 	*listing = (Listing){g_malloc(size), 0, g_array_new(FALSE, FALSE, sizeof(guint64))};
 	if (!add_dots(&filler, dir, offset))

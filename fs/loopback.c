@@ -31,7 +31,8 @@ int loopback_modify(int dir_fd, const char *name)
 
 	/* O_NONBLOCK: somebody's lease must not hold up everybody's events. */
 	int fd = openat(dir_fd, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 && (errno == ETXTBSY || errno == EWOULDBLOCK))
+	/* It is being executed, leased, or fanotify's listener denies every open. */
+	if (fd < 0 && (errno == ETXTBSY || errno == EWOULDBLOCK || errno == EPERM))
 		return result(utimensat(dir_fd, name, mtime_alone, AT_SYMLINK_NOFOLLOW));
 	if (fd < 0)
 		return -errno;

@@ -51,7 +51,8 @@ static void program_init(Program *program, const Options *options, const MountCo
 	    .view = program->view,
 	    .control = program->control,
 	    .attr = attr_config(options->uid, options->gid, options->fmask, options->dmask,
-				mount_checks_announcer(config)),
+				options->executable, mount_checks_announcer(config)),
+	    .generation = g_random_int(),
 	    .no_open = config->privileged,
 	};
 }

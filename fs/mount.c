@@ -90,6 +90,9 @@ static char *session_options(const MountConfig *config)
 		fuse_opt_add_opt(&all, "default_permissions");
 	for (const char *const *option = config->options; option && *option; option++)
 		fuse_opt_add_opt_escaped(&all, *option);
+	/* From the first moment, and wherever the mount is propagated to. */
+	if (config->privileged)
+		fuse_opt_add_opt(&all, "ro");
 	return all;
 }
 
@@ -175,18 +178,34 @@ static void stop_loop(Mount *mount)
 
 /* --- The detached clone ------------------------------------------------------------------ */
 
-/* The announcer's way in, before the visible mount refuses writers. */
-static gboolean make_read_only(Mount *mount, GError **error)
+/* The filesystem itself was mounted read-only, like every mount of it. */
+static int make_filesystem_writable(const char *mountpoint)
 {
-	struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+	int fd = fspick(AT_FDCWD, mountpoint, FSPICK_CLOEXEC);
+	int r = fd;
+
+	if (r >= 0)
+		r = fsconfig(fd, FSCONFIG_SET_FLAG, "rw", NULL, 0);
+	if (r >= 0)
+		r = fsconfig(fd, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+/* The announcer's way in: the one mount that is not read-only. */
+static gboolean open_clone(Mount *mount, GError **error)
+{
+	struct mount_attr writable = {.attr_clr = MOUNT_ATTR_RDONLY};
 	const char *mountpoint = mount->config.mountpoint;
 
 	mount->clone_fd = open_tree(AT_FDCWD, mountpoint, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (mount->clone_fd >= 0 &&
-	    mount_setattr(AT_FDCWD, mountpoint, 0, &read_only, sizeof(read_only)) == 0)
+	    mount_setattr(mount->clone_fd, "", AT_EMPTY_PATH, &writable, sizeof(writable)) == 0 &&
+	    make_filesystem_writable(mountpoint) >= 0)
 		return TRUE;
 	g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
-		    "cannot make the mount on %s read-only: %s", mountpoint, g_strerror(errno));
+		    "cannot make a read-only mount on %s: %s", mountpoint, g_strerror(errno));
 	return FALSE;
 }
 
@@ -202,14 +221,14 @@ static gboolean start_announcer(Mount *mount, GError **error)
 	const char *mountpoint = mount->config.mountpoint;
 	dev_t dev;
 
-	if (mount->config.privileged && !make_read_only(mount, error))
-		return FALSE;
 	int r = mountpoint_identify(mountpoint, &mount->mount_id, &dev);
 	if (r < 0) {
 		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(-r), "%s: %s", mountpoint,
 			    g_strerror(-r));
 		return FALSE;
 	}
+	if (mount->config.privileged && !open_clone(mount, error))
+		return FALSE;
 	announcer_start(mount->announcer, mount->session, mount->clone_fd, mountpoint, dev);
 	return TRUE;
 }
@@ -233,6 +252,9 @@ static gboolean on_mounts_changed(gint fd, GIOCondition condition, gpointer data
 	mount->gone = TRUE;
 	announcer_stop(mount->announcer);
 	close_clone(mount);
+	/* Where the mount is still seen (a bind mount, another namespace, somebody's open
+	 * directory) nobody is told any more, but nobody may be left with old values. */
+	announcer_start(mount->announcer, mount->session, -1, NULL, 0);
 	return G_SOURCE_CONTINUE;
 }
 
@@ -315,12 +337,28 @@ static gboolean is_dead(Mount *mount)
 	return g_poll(&fd, 1, 0) == 1 && (fd.revents & G_IO_ERR);
 }
 
-/* Somebody may have mounted something else there since; but when the session is
- * dead, libfuse knows that there is nothing to unmount. */
+/* Whether who unmounts what is at PATH unmounts our mount. */
+static gboolean is_on_top(Mount *mount, const char *path)
+{
+	guint64 mount_id;
+	dev_t dev;
+
+	return mountpoint_identify(path, &mount_id, &dev) == 0 && mount_id == mount->mount_id;
+}
+
+/* Somebody may have moved it since, or mounted something else there; but when the
+ * session is dead, libfuse knows that there is nothing to unmount. */
 static void unmount(Mount *mount)
 {
-	if (is_dead(mount) || (!mount->gone && mountpoint_mount_exists(mount->mount_id)))
+	g_autofree char *path = mount->gone ? NULL : mountpoint_of_mount(mount->mount_id);
+
+	if (is_dead(mount) || (path && is_on_top(mount, mount->config.mountpoint)))
 		fuse_session_unmount(mount->session);
+	else if (path && is_on_top(mount, path))
+		umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+	else if (path)
+		g_warning("%s: something else is mounted on it, and our own mount stays below",
+			  path);
 }
 
 void mount_free(Mount *mount)

@@ -129,3 +129,13 @@ void node_append_rest(const Node *node, GByteArray *out)
 			g_byte_array_append(out, (const guint8 *)"/", 1);
 	}
 }
+
+void node_set_listed_locked(Node *dir)
+{
+	g_atomic_int_set(&dir->dir.listed, TRUE);
+}
+
+gboolean node_take_listed(Node *dir)
+{
+	return g_atomic_int_exchange(&dir->dir.listed, FALSE);
+}

@@ -34,6 +34,7 @@ typedef struct {
 	guint64 last_offset; /* given to the newest entry; never reused */
 	guint32 n_children;
 	guint32 n_dirs; /* of them directories */
+	gint listed;	/* atomic, no lock: the kernel has asked for entries */
 } NodeDir;
 
 struct Node {
@@ -115,5 +116,10 @@ gboolean node_same_key(const Node *a, const Node *b);
 /* Appends the key of a file less the mount's prefix, or for a directory what
  * all keys in it begin with (less the prefix too), to OUT.  Needs no lock. */
 void node_append_rest(const Node *node, GByteArray *out);
+
+/* The kernel is given entries of the directory, as they are now: with the tree lock.
+ * node_take_listed: whether it was since the last call. */
+void node_set_listed_locked(Node *dir);
+gboolean node_take_listed(Node *dir);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -46,6 +47,7 @@ static void fill_entry_locked(const Fs *fs, const Node *node, double timeout,
 {
 	*ret_entry = (struct fuse_entry_param){
 	    .ino = node->nodeid,
+	    .generation = fs->generation,
 	    .attr_timeout = FS_FOREVER,
 	    .entry_timeout = timeout,
 	};
@@ -75,12 +77,16 @@ static void give_nothing(double timeout, struct fuse_entry_param *ret_entry)
 static void lookup_key(const Fs *fs, Node *dir, const char *name,
 		       struct fuse_entry_param *ret_entry)
 {
+	g_autoptr(Node) announced = view_announced(fs->view, dir);
+	double timeout = announced && strcmp(node_name(announced), name) == 0 ? FS_NEVER
+									      : FS_FOREVER;
+
 	tree_read_lock(fs->tree);
 	Node *node = tree_lookup_locked(fs->tree, dir, name);
 	if (node)
-		give_locked(fs, node, FS_FOREVER, ret_entry);
+		give_locked(fs, node, timeout, ret_entry);
 	else
-		give_nothing(FS_FOREVER, ret_entry);
+		give_nothing(timeout, ret_entry);
 	tree_read_unlock(fs->tree);
 }
 
@@ -203,10 +209,25 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 		reply_err(req, "setattr", -EROFS);
 }
 
+/* Asked only where the kernel does not check permissions itself.  Of those it then
+ * heeds one: what nobody may execute does not run. */
+static int check_access(const Fs *fs, guint64 nodeid, int mask)
+{
+	g_autoptr(Node) node = inode_get(fs->inodes, nodeid);
+
+	if (!node)
+		return -ESTALE;
+	if (mask & W_OK)
+		return -EROFS;
+	if (mask & X_OK && node->kind != NODE_DIR && !(fs->attr.file_mode & 0111))
+		return -EACCES;
+	return 0;
+}
+
 static void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
 {
 	LOG_REQUEST("fuse: access ino=%" G_GUINT64_FORMAT, ino);
-	reply_err(req, "access", mask & W_OK ? -EROFS : 0);
+	reply_err(req, "access", check_access(fs_of(req), ino, mask));
 }
 
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
@@ -231,6 +252,8 @@ static void reply_xattr(fuse_req_t req, const char *op, const GByteArray *value,
 {
 	if (!value)
 		reply_err(req, op, -ENODATA);
+	else if (value->len > XATTR_SIZE_MAX)
+		reply_err(req, op, -E2BIG); /* the kernel would cut the size to what it takes */
 	else if (size == 0)
 		fuse_reply_xattr(req, value->len);
 	else if (size < value->len)

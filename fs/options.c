@@ -187,8 +187,24 @@ static gboolean take_etcd(Options *options, const Given *given, gchar **environm
 	return take_endpoints(options, given, environment, error);
 }
 
+/* Of both the later counts, as in mount(8).  Only who says "exec" wants values to be
+ * programs; libfuse gets it, too, to take back a "noexec" before it. */
+static gboolean is_exec(gchar **mount_options)
+{
+	gboolean exec = FALSE;
+
+	for (; *mount_options; mount_options++) {
+		if (strcmp(*mount_options, "exec") == 0)
+			exec = TRUE;
+		else if (strcmp(*mount_options, "noexec") == 0)
+			exec = FALSE;
+	}
+	return exec;
+}
+
 static gboolean take_all(Options *options, Given *given, gchar **environment, GError **error)
 {
+	options->executable = given->executable || is_exec(options->mount_options);
 	options->allow_other = given->allow_other;
 	options->foreground = given->foreground || given->debug;
 	options->debug = given->debug;

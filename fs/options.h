@@ -41,8 +41,9 @@ typedef struct {
 
 	uid_t uid; /* who owns the files; default: who runs this */
 	gid_t gid;
-	mode_t fmask; /* permission bits that files do not have */
-	mode_t dmask; /* and directories */
+	mode_t fmask;	     /* permission bits that files do not have */
+	mode_t dmask;	     /* and directories */
+	gboolean executable; /* files, where fmask allows it */
 	gboolean allow_other;
 
 	gboolean foreground;

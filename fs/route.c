@@ -54,6 +54,8 @@ static int open_root(Route *route)
 	if (route->clone_fd >= 0)
 		return route->root_fd = route->clone_fd;
 
+	if (!route->mountpoint)
+		return -ENOTCONN;
 	int fd = verified(route, loopback_open_dir(AT_FDCWD, route->mountpoint),
 			  ENTRIES_ROOT_NODEID);
 	if (fd >= 0)

@@ -21,7 +21,7 @@ typedef struct {
 	Tree *tree;
 	Device *device;
 	int clone_fd;		/* of the clone's root, or -1 */
-	const char *mountpoint; /* used where there is no clone */
+	const char *mountpoint; /* used where there is no clone; NULL: no way in */
 	dev_t dev;		/* of the mount: nothing else is ever acted on */
 
 	/* Of route.c. */

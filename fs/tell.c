@@ -15,10 +15,10 @@
  *
  * Races.  The tree goes on changing meanwhile, and everybody looks names up.
  *  - A creation finds that the kernel has the entry (EEXIST: somebody looked the
- *    new name up since it was invalidated): invalidate, try again, and at last
- *    tell it as a modification.
- *  - A removal finds that the kernel knows already that nothing is there, or has a
- *    newer node: invalidate, and try again.
+ *    new name up since it was invalidated), or a removal that the kernel knows already
+ *    that nothing is there, or has a newer node: invalidate, and try again.  What
+ *    others are told of the name meanwhile the kernel does not keep (view.h), and the
+ *    invalidation waits for what they were told before.
  *  - What came or was modified is not there any more, or is of another kind
  *    (ENOENT, EISDIR...): a newer record says so, and takes over.
  */
@@ -30,9 +30,8 @@
 #include "invalidate.h"
 #include "loopback.h"
 
-/* Each attempt is lost only if somebody looks the name up in the microseconds
- * between the invalidation and the step. */
-#define TELL_ATTEMPTS 128
+/* The second cannot be lost: see above. */
+#define TELL_ATTEMPTS 8
 
 /* With the newer ones' 0.1 ms each nobody notices; of thousands everybody would. */
 #define TELL_OLDER_AT_ONCE 16
@@ -57,11 +56,11 @@ static int step_on_entry(Teller *teller, Node *node, ViewShow show, Recipe recip
 	for (int i = 0; i < TELL_ATTEMPTS && fd >= 0; i++) {
 		view_show(teller->view, node, show);
 		r = recipe(fd, node_name(node));
-		view_show(teller->view, NULL, VIEW_CURRENT);
 		if (!is_lost_race(r, show))
 			break;
 		invalidate_entry(teller->route.device, node->parent->nodeid, node_name(node));
 	}
+	view_show(teller->view, NULL, VIEW_CURRENT);
 	return r < 0 ? r : 0;
 }
 
@@ -128,18 +127,19 @@ static gboolean is_watched(Teller *teller, const Node *node)
 	       !inode_is_unlinked(teller->inodes, node->parent);
 }
 
+/* Watches on TOLD itself outlive what the kernel knows of the directory, as soon as
+ * that one's own entry is gone.  Who is not told here is told as an older inode. */
 static int tell_gone(Teller *teller, Node *told)
 {
-	int r = 0;
-
-	if (is_watched(teller, told))
-		r = step_on_entry(teller, told, VIEW_GONE,
-				  told->kind == NODE_DIR ? loopback_rmdir : loopback_unlink);
+	if (!is_watched(teller, told))
+		return 0;
+	int r = step_on_entry(teller, told, VIEW_GONE,
+			      told->kind == NODE_DIR ? loopback_rmdir : loopback_unlink);
+	if (r == 0)
+		inode_unlinked(teller->inodes, told);
 	/* Nothing can be removed from a directory whose own end was told. */
 	if (r == -ENOENT && !route_is_linked(&teller->route, told->parent))
 		r = 0;
-	if (r == 0)
-		inode_unlinked(teller->inodes, told);
 	return r;
 }
 

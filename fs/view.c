@@ -84,6 +84,17 @@ ViewShow view_lookup(View *view, const Node *parent, const char *name, Node **re
 	return show;
 }
 
+Node *view_announced(View *view, const Node *parent)
+{
+	Node *node = NULL;
+
+	g_mutex_lock(&view->lock);
+	if (view->node && view->show != VIEW_CURRENT && view->node->parent == parent)
+		node = node_ref(view->node);
+	g_mutex_unlock(&view->lock);
+	return node;
+}
+
 gboolean view_may_create(View *view, const Node *parent, const char *name)
 {
 	g_mutex_lock(&view->lock);

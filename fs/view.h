@@ -48,6 +48,11 @@ gboolean view_is_announcer(View *view, pid_t pid);
  * node, a reference for the caller. */
 ViewShow view_lookup(View *view, const Node *parent, const char *name, Node **ret_gone);
 
+/* The node whose entry in PARENT the announcer sees otherwise just now, a reference for
+ * the caller; NULL if there is none.  What others are told of that name the kernel must
+ * not keep: it would be in the announcer's way. */
+Node *view_announced(View *view, const Node *parent);
+
 /* The kernel asks, for the announcer, to create NAME in PARENT, or to remove it.
  * TRUE: that is what is being announced.  A removal is allowed only right after
  * the node that is gone was looked up: else the kernel holds a newer node under

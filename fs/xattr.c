@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Linux takes an attribute of at most 64 KiB, and etcd a key of more.  Such a key (and
+ * the prefix of a directory likewise) is shown in pieces instead: user.etcd.key.0,
+ * user.etcd.key.1 and so on, all of 64 KiB but the last.  The whole one is not listed,
+ * so that programs which copy every attribute do not stumble over it.
+ */
 #include "xattr.h"
 
+#include <linux/limits.h>
 #include <string.h>
 
 #include "entries.h"
@@ -106,15 +112,61 @@ static guint where_is(const Subject *s)
 	return node->nodeid == ENTRIES_ROOT_NODEID ? ON_ROOT : ON_DIR;
 }
 
+/* Piece N of VALUE; NULL if there is none. */
+static GByteArray *piece(const GByteArray *value, guint64 n)
+{
+	if (value->len <= XATTR_SIZE_MAX || n > (value->len - 1) / XATTR_SIZE_MAX)
+		return NULL;
+	guint start = (guint)n * XATTR_SIZE_MAX;
+	GByteArray *bytes = g_byte_array_new();
+	return g_byte_array_append(bytes, value->data + start,
+				   MIN(XATTR_SIZE_MAX, value->len - start));
+}
+
+/* NAME is that of an attribute, perhaps with the number of a piece behind it. */
+static GByteArray *get(const Subject *s, guint i, const char *name)
+{
+	gsize len = strlen(attributes[i].name);
+	guint64 n;
+
+	if (strncmp(attributes[i].name, name, len) != 0)
+		return NULL;
+	if (name[len] == '\0')
+		return attributes[i].get(s);
+	if (name[len] != '.' ||
+	    !g_ascii_string_to_unsigned(name + len + 1, 10, 0, G_MAXUINT32, &n, NULL))
+		return NULL;
+	g_autoptr(GByteArray) value = attributes[i].get(s);
+	return value ? piece(value, n) : NULL;
+}
+
 GByteArray *xattr_get(Tree *tree, Control *control, const Node *node, const char *name)
 {
 	Subject s = {tree, control, node};
 	guint where = where_is(&s);
+	GByteArray *value = NULL;
 
-	for (guint i = 0; i < G_N_ELEMENTS(attributes); i++)
-		if ((attributes[i].where & where) && strcmp(attributes[i].name, name) == 0)
-			return attributes[i].get(&s);
-	return NULL;
+	for (guint i = 0; i < G_N_ELEMENTS(attributes) && !value; i++)
+		if (attributes[i].where & where)
+			value = get(&s, i, name);
+	return value;
+}
+
+static void append_name(GByteArray *names, const char *name)
+{
+	g_byte_array_append(names, (const guint8 *)name, (guint)strlen(name) + 1);
+}
+
+static void append_names(GByteArray *names, const char *name, const GByteArray *value)
+{
+	if (value->len <= XATTR_SIZE_MAX) {
+		append_name(names, name);
+		return;
+	}
+	for (guint n = 0; n <= (value->len - 1) / XATTR_SIZE_MAX; n++) {
+		g_autofree char *numbered = g_strdup_printf("%s.%u", name, n);
+		append_name(names, numbered);
+	}
 }
 
 GByteArray *xattr_list(Tree *tree, Control *control, const Node *node)
@@ -124,11 +176,10 @@ GByteArray *xattr_list(Tree *tree, Control *control, const Node *node)
 	GByteArray *names = g_byte_array_new();
 
 	for (guint i = 0; i < G_N_ELEMENTS(attributes); i++) {
-		const char *name = attributes[i].name;
 		g_autoptr(GByteArray) value = attributes[i].where & where ? attributes[i].get(&s)
 									  : NULL;
 		if (value)
-			g_byte_array_append(names, (const guint8 *)name, (guint)strlen(name) + 1);
+			append_names(names, attributes[i].name, value);
 	}
 	return names;
 }

@@ -191,6 +191,40 @@ static void test_ownership(void)
 	g_assert_cmpuint(masks.dmask, ==, 07);
 }
 
+typedef struct {
+	const gchar *arguments;
+	gboolean executable;
+	const gchar *passed; /* mount options, joined with blanks */
+} Exec;
+
+static const Exec execs[] = {
+    {"/mnt", FALSE, ""},
+    {"/mnt -o rw,nosuid,nodev,defaults", FALSE, "nosuid nodev"},
+    {"/mnt --executable", TRUE, ""},
+    {"/mnt -o nosuid,executable", TRUE, "nosuid"},
+    {"/mnt -o exec", TRUE, "exec"},
+    {"/mnt -oexec", TRUE, "exec"},
+    {"/mnt -o noexec", FALSE, "noexec"},
+    {"/mnt -o noexec,exec", TRUE, "noexec exec"},
+    {"/mnt -o exec,noexec", FALSE, "exec noexec"},
+    {"-o exec /mnt -o nosuid -o noexec", FALSE, "exec nosuid noexec"},
+    {"-o noexec /mnt -o rw,nosuid,exec,dev", TRUE, "noexec nosuid exec"},
+    {"/mnt -o fsname=exec", FALSE, "fsname=exec"},
+};
+
+static void test_exec(void)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(execs); i++) {
+		g_autofree gchar *passed = NULL;
+		g_auto(Options) options;
+
+		parse_ok(&options, execs[i].arguments, NULL);
+		g_assert_cmpint(options.executable, ==, execs[i].executable);
+		passed = g_strjoinv(" ", options.mount_options);
+		g_assert_cmpstr(passed, ==, execs[i].passed);
+	}
+}
+
 static void test_program(void)
 {
 	g_auto(Options) letters, words, last;
@@ -584,6 +618,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/options/durations", test_durations);
 	g_test_add_func("/options/keepalive", test_keepalive);
 	g_test_add_func("/options/ownership", test_ownership);
+	g_test_add_func("/options/exec", test_exec);
 	g_test_add_func("/options/program", test_program);
 	g_test_add_func("/options/mount-options", test_mount_options);
 	g_test_add_func("/options/tls", test_tls);

@@ -83,6 +83,23 @@ static void test_shown_again(Fixture *f, gconstpointer data)
 	g_assert_false(view_may_remove(f->view, f->root, "a"));
 }
 
+static void test_announced(Fixture *f, gconstpointer data)
+{
+	g_assert_null(view_announced(f->view, f->root));
+	view_show(f->view, f->a, VIEW_ABSENT);
+	g_autoptr(Node) absent = view_announced(f->view, f->root);
+	g_assert_true(absent == f->a);
+	g_assert_null(view_announced(f->view, f->a));
+	/* What is created now is there for everybody. */
+	g_assert_true(view_may_create(f->view, f->root, "a"));
+	g_assert_null(view_announced(f->view, f->root));
+	view_show(f->view, f->a, VIEW_GONE);
+	g_autoptr(Node) gone = view_announced(f->view, f->root);
+	g_assert_true(gone == f->a);
+	view_show(f->view, NULL, VIEW_CURRENT);
+	g_assert_null(view_announced(f->view, f->root));
+}
+
 static void add(const char *path, void (*test)(Fixture *, gconstpointer))
 {
 	g_test_add(path, Fixture, NULL, set_up, test, tear_down);
@@ -95,5 +112,6 @@ int main(int argc, char **argv)
 	add("/view/absent", test_absent);
 	add("/view/gone", test_gone);
 	add("/view/shown-again", test_shown_again);
+	add("/view/announced", test_announced);
 	return g_test_run();
 }
