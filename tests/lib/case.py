@@ -17,10 +17,11 @@ import sys
 import tempfile
 import unittest
 
+import libc
 import tap
 from etcd import Etcd, Keys
 from inotify import InotifyWait, Watcher
-from mount import Mount, privileged
+from mount import Mount, mounts, privileged
 
 _run = {}  # directory, program, etcd: set once by main
 
@@ -145,6 +146,16 @@ class MountTest(unittest.TestCase):
         return "\n".join(lines) + "\n"
 
 
+def _leave_the_others():
+    """A namespace of our own for what is mounted.  Else each test that makes one takes a
+    copy of the others' mounts along, and whoever has one keeps the daemon alive."""
+    libc.call("unshare", libc.CLONE_NEWNS)
+    libc.call("mount", b"none", b"/", None, libc.MS_REC | libc.MS_PRIVATE, None)
+    for point, _, kind in list(mounts()):
+        if kind == "fuse.etcdfs":
+            libc.call("umount2", os.fsencode(point), libc.MNT_DETACH)
+
+
 def _become_user():
     """From root to nobody, with the /dev/fuse that Debian's udev gives to all."""
     if os.stat("/dev/fuse").st_mode & 0o666 != 0o666:
@@ -180,6 +191,8 @@ def main():
     # A copy, because the user may not reach the directory it was built in.
     _run["program"] = os.path.join(_run["directory"], "etcdfs")
     shutil.copy(os.environ["ETCDFS"], _run["program"])
+    if privileged():
+        _leave_the_others()
     if user and privileged():
         _become_user()
     else:

@@ -9,6 +9,7 @@ Keys and values are bytes; str is taken as UTF-8.
 import base64
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import random
@@ -438,6 +439,13 @@ class Keys:
         return self.etcd.txn(*(put_op(self.full(name), value)
                                for name, value in (puts or {}).items()),
                              *(delete_op(self.full(name)) for name in deletes))
+
+    def fill(self, puts, together=128, lease=0):
+        """Puts each (name, value) of PUTS, quickly: as many TOGETHER in one revision as
+        etcd takes by default."""
+        ops = (put_op(self.full(name), value, lease) for name, value in puts)
+        while some := list(itertools.islice(ops, together)):
+            self.etcd.txn(*some)
 
     def all(self):
         """{name: KeyValue}, the prefix taken off."""

@@ -5,6 +5,7 @@ A transcript is a list of lines such as `OPEN f`, `CREATE,ISDIR d`; events of th
 watched object itself have no name: `MODIFY`.
 """
 
+import contextlib
 import ctypes
 import os
 import select
@@ -23,6 +24,10 @@ CHANGES = ALL & ~(ACCESS | CLOSE_NOWRITE | OPEN)
 
 NAMES = {bit: name for name, bit in list(globals().items())
          if name.isupper() and isinstance(bit, int) and bit & (bit - 1) == 0}
+
+# How a watch is added; no event has these.
+ONLYDIR, DONT_FOLLOW, EXCL_UNLINK = 0x01000000, 0x02000000, 0x04000000
+MASK_CREATE, MASK_ADD, ONESHOT = 0x10000000, 0x20000000, 0x80000000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _HEADER = struct.Struct("iIII")
@@ -56,6 +61,9 @@ class Watcher:
         """Watches PATH; returns the watch descriptor of its events."""
         return _checked(_libc.inotify_add_watch(self.fd, os.fsencode(path), mask))
 
+    def remove(self, wd):
+        _checked(_libc.inotify_rm_watch(self.fd, wd))
+
     def close(self):
         os.close(self.fd)
 
@@ -65,6 +73,9 @@ class Watcher:
         if not poll.poll(deadline.left_ms()):
             deadline.left()
             return
+        self._read()
+
+    def _read(self):
         data = os.read(self.fd, 1 << 16)
         while data:
             wd, mask, cookie, length = _HEADER.unpack_from(data)
@@ -72,12 +83,26 @@ class Watcher:
             self._queue.append(Event(wd, mask, cookie, name))
             data = data[_HEADER.size + length:]
 
+    def ready(self, seconds):
+        """Whether there is an event, or comes one within so many SECONDS."""
+        poll = select.poll()
+        poll.register(self.fd, select.POLLIN)
+        return bool(self._queue or poll.poll(seconds * 1000))
+
     def next(self, deadline=None):
         """The next event."""
         deadline = deadline or Deadline("an event")
         while not self._queue:
             self._fill(deadline)
         return self._queue.pop(0)
+
+    def queued(self):
+        """Every event that has been told by now; waits for none."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._read()
+        events, self._queue = self._queue, []
+        return events
 
     def until(self, last, what="an event"):
         """Every event up to and with the first for which LAST(event) is true."""
@@ -105,20 +130,20 @@ class Watcher:
 class InotifyWait:
     """An inotifywait process; `lines` are its events as a transcript."""
 
-    def __init__(self, path, *args):
+    def __init__(self, path, *args, program="inotifywait"):
         """ARGS as the user would give them, -m and -r among them."""
         self.path = os.fsdecode(path)
         self.process = subprocess.Popen(
-            [*ENDS_WITH_US, "TERM", "inotifywait", "--format", "%e %w%f", *args, self.path],
+            [*ENDS_WITH_US, "TERM", program, "--format", "%e %w%f", *args, self.path],
             bufsize=0, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self._buffer = {self.process.stdout: b"", self.process.stderr: b""}
-        deadline = Deadline("inotifywait: Watches established")
+        deadline = Deadline(f"{program}: Watches established")
         said = []
         while not said or "established" not in said[-1]:
             try:
                 said.append(self._line(self.process.stderr, deadline))
             except EOFError:
-                raise RuntimeError(f"inotifywait: {said}") from None
+                raise RuntimeError(f"{program}: {said}") from None
 
     def _line(self, stream, deadline):
         poll = select.poll()
@@ -143,10 +168,14 @@ class InotifyWait:
 
     def until(self, last):
         """Every line up to and with LAST."""
-        deadline = Deadline(f"inotifywait says {last}")
+        return self.until_any(lambda line: line == last, f"inotifywait says {last}")
+
+    def until_any(self, is_last, what):
+        """Every line up to and with the first for which IS_LAST(line) is true."""
+        deadline = Deadline(what)
         lines = []
         try:
-            while not lines or lines[-1] != last:
+            while not lines or not is_last(lines[-1]):
                 lines.append(self._event(deadline))
         except TimeoutError as error:
             raise TimeoutError(f"{error}; seen: {lines[-50:]}") from None

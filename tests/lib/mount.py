@@ -92,6 +92,12 @@ class Log:
         with open(self.path, encoding="utf-8", errors="replace") as lines:
             return lines.read().splitlines()
 
+    def since(self, start):
+        """The bytes from START on."""
+        with open(self.path, "rb") as log:
+            log.seek(start)
+            return log.read()
+
     def complaints(self):
         return [line for line in self.lines() if self._complains(line)]
 
@@ -126,15 +132,36 @@ class Mount:
         """Returns once the tree is there."""
         self.keys.put(f"{TICKS}/tick", "0")
         with open(self.log.path, "ab") as log:
+            said = log.tell()
             self.process = subprocess.Popen([*ENDS_WITH_US, "TERM", *self.command],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        if not wait_mounts(self._ready, Deadline("etcdfs mounts"), self.process):
+        if not (self._wait_shown() if self.early else self._wait_said(said)):
             raise RuntimeError(f"etcdfs ended with {self.process.returncode}: {self.log.lines()}")
         return self
 
-    def _ready(self):
-        options = find_mount(self.path)
-        return options is not None and (self.early or not privileged() or "ro" in options)
+    def _wait_shown(self):
+        return wait_mounts(lambda: find_mount(self.path) is not None,
+                           Deadline("etcdfs mounts"), self.process)
+
+    def _wait_said(self, start):
+        """Waits until its log, from START on, says that it is mounted, or for its end."""
+        deadline = Deadline("etcdfs says that it is mounted")
+        watcher = inotify.Watcher()
+        watcher.add(self.log.path, inotify.MODIFY)
+        ended = os.pidfd_open(self.process.pid)
+        poll = select.poll()
+        poll.register(watcher.fd, select.POLLIN)
+        poll.register(ended, select.POLLIN)
+        try:
+            while b" is mounted on " not in self.log.since(start):
+                if self.process.poll() is not None:
+                    return False
+                poll.poll(deadline.left_ms())
+                watcher.queued()
+            return True
+        finally:
+            watcher.close()
+            os.close(ended)
 
     def join(self, *names):
         """A path in the mount, of the type of its last name."""
@@ -164,6 +191,11 @@ class Mount:
 
     def status(self):
         return json.loads(self.read(".etcdfs", "status"))
+
+    def process_status(self, field):
+        """A number of the daemon's /proc/PID/status: Threads, VmRSS (in KiB)..."""
+        with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as lines:
+            return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
 
     def settle(self):
         """Returns when every change made so far has been applied and told."""

@@ -3,7 +3,8 @@
 
 No test sleeps: each waits for a condition, and a limit only turns a wait that
 never ends into a failure.  ETCDFS_SLOW=1 (sanitizers, valgrind) raises the limits
-and lowers the repetitions; it leaves out no step.
+and lowers the repetitions; it leaves out no step.  ETCDFS_LONG=1 adds those that take
+minutes.
 """
 
 import os
@@ -11,6 +12,7 @@ import threading
 import time
 
 SLOW = os.environ.get("ETCDFS_SLOW", "0") not in ("", "0")
+LONG = os.environ.get("ETCDFS_LONG", "0") not in ("", "0")
 # In front of a command: it does not outlive the test, even one that is killed.
 ENDS_WITH_US = ["setpriv", "--pdeathsig"]
 

@@ -11,20 +11,14 @@ import os
 import random
 import re
 import sys
-from collections import namedtuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import case  # noqa: E402
+import comparison  # noqa: E402
 import inotify  # noqa: E402
+from comparison import END, Local, Remote, Step  # noqa: E402
 from inotify import transcript  # noqa: E402
 from wait import times  # noqa: E402
-
-# The key, in each watched directory, whose event ends a transcript.
-END = "zz-end"
-
-# What a step starts from, does to etcd (one revision a line), does to a local
-# directory, and changes (what a file watch watches; None when it is new).
-Step = namedtuple("Step", "name before etcd local target differences", defaults=[{}])
 
 STEPS = [
     Step("create", {}, ["put f 1"], ["write f 1"], None),
@@ -56,111 +50,8 @@ STEPS = [
 ]
 
 
-class Local:
-    """Steps as any program does them on a local disk."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def run(self, line):
-        verb, name, *value = line.split()
-        path = os.path.join(self.path, name)
-        if verb != "write":
-            {"unlink": os.unlink, "mkdir": os.mkdir, "rmdir": os.rmdir}[verb](path)
-            return
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT)
-        if value:
-            os.write(fd, value[0].encode())
-        os.close(fd)
-
-    def prepare(self, before):
-        for name, value in before.items():
-            path = os.path.join(self.path, name)
-            if any(other.startswith(name + "/") for other in before):
-                path = os.path.join(path, ".value")
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(value)
-
-    def settle(self):
-        """A local change is told before its call returns."""
-
-    def end(self):
-        self.run(f"write {END} 1")
-
-
-class Remote:
-    """Steps as changes of etcd below one directory of a mount."""
-
-    def __init__(self, mount, directory):
-        self.mount = mount
-        self.directory = directory
-        self.path = mount.join(directory)
-
-    def run(self, line):
-        verb, name, *value = line.split()
-        name = f"{self.directory}/{name}"
-        if verb == "put":
-            self.mount.keys.put(name, "".join(value))
-        else:
-            self.mount.keys.delete(name)
-        # A change that follows at once may be told together with this one.
-        self.settle()
-
-    def prepare(self, before):
-        for name, value in before.items():
-            self.mount.keys.put(f"{self.directory}/{name}", value)
-
-    def settle(self):
-        self.mount.settle()
-
-    def end(self):
-        self.mount.keys.put(f"{self.directory}/{END}", "2")
-
-
-class Comparison(case.MountTest):
+class Comparison(comparison.Comparison):
     """Item 2, one way of watching a test."""
-
-    def setUp(self):
-        super().setUp()
-        self.mounted = self.mount()
-        self.count = 0
-
-    def worlds(self, step):
-        """The two places a step is done in, prepared, with the step's lines."""
-        self.count += 1
-        directory = f"case-{self.count}"
-        remote = Remote(self.mounted, directory)
-        for world in (Local(self.tmpfs()), remote):
-            # The end is there before, so that it never is a directory's first key.
-            world.prepare({END: "1", **step.before})
-            world.settle()
-            yield world, step.etcd if world is remote else step.local
-
-    def compare(self, watch, steps, optional=()):
-        """WATCH(world, step) starts a watch and returns the function that ends it
-        and returns the transcript.  Lines that match OPTIONAL may be missing or
-        present on either side."""
-        for step in steps:
-            local, remote = (self.transcript(watch, world, lines, step)
-                             for world, lines in self.worlds(step))
-            with self.subTest(step.name):
-                unexplained = [line for line in remote if line not in step.differences]
-                self.assertEqual(self.without(optional, local),
-                                 self.without(optional, unexplained))
-                for line, reason in step.differences.items():
-                    self.assertIn(line, remote, reason)
-
-    def transcript(self, watch, world, lines, step):
-        finish = watch(world, step)
-        for line in lines:
-            world.run(line)
-        world.end()
-        return [line for line in finish() if END not in line]
-
-    @staticmethod
-    def without(optional, lines):
-        return [line for line in lines if not any(re.fullmatch(each, line) for each in optional)]
 
     def test_a_directory(self):
         def watch(world, _):

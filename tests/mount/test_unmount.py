@@ -8,58 +8,18 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import case  # noqa: E402
 import inotify  # noqa: E402
+from load import LoadedTest  # noqa: E402
 from mount import find_mount, privileged, wait_mounts, wrapper  # noqa: E402
 from wait import Deadline, times  # noqa: E402
 
-KEYS = 20          # changed by each transaction of the load
-PAUSE = 0.01       # between two of them: 1,000 events a second and more
 PR_SET_CHILD_SUBREAPER = 36
 
 
-class Load:
-    """Changes to keys of one directory, from a thread, until closed."""
-
-    def __init__(self, keys):
-        self.keys = keys
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self):
-        value = 0
-        while not self._stop.wait(PAUSE):
-            value += 1
-            self.keys.txn({f"load/k{i}": str(value) for i in range(KEYS)})
-            if value % 10 == 0:
-                self.keys.txn(deletes=[f"load/k{i}" for i in range(KEYS // 2)])
-
-    def close(self):
-        self._stop.set()
-        self._thread.join()
-
-
-class UnderLoad(case.MountTest):
-    def setUp(self):
-        super().setUp()
-        self.keys.put("load/k0", "0")
-        self.keys.put("f", "1")
-        load = Load(self.keys)
-        self.addCleanup(load.close)
-
-    def in_the_middle(self):
-        """A mount whose events are just now on their way to a watcher."""
-        mount = self.mount()
-        watcher = self.watcher()
-        watcher.add(mount.join("load"))
-        for _ in range(25):
-            watcher.until(lambda event: event.mask & inotify.CLOSE_WRITE)
-        return mount, watcher
-
+class UnderLoad(LoadedTest):
     def rounds(self, leave):
         """LEAVE(mount) ends each mount; the next one is on the same directory."""
         for attempt in range(times(5, slow=2)):
