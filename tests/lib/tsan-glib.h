@@ -7,12 +7,17 @@
  *
  * Lock and condition are named after the mutex: what happened before an unlock
  * happened before the next lock.  That a lock was forgotten still shows.
+ *
+ * And it takes a number for the same file in all threads; so here no thread gets
+ * descriptors of its own, as on a kernel that refuses (fs/device.c).
  */
 #ifndef TSAN_GLIB_H
 #define TSAN_GLIB_H
 
+#include <errno.h>
 #include <glib.h>
 #include <sanitizer/tsan_interface.h>
+#include <sched.h>
 
 static inline void tsan_mutex_lock(GMutex *mutex)
 {
@@ -67,6 +72,14 @@ static inline void tsan_mutex_locker_free(GMutexLocker *locker)
 typedef GMutexLocker TsanMutexLocker;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TsanMutexLocker, tsan_mutex_locker_free)
 
+static inline int tsan_unshare(int flags)
+{
+	(void)flags;
+	errno = ENOSYS;
+	return -1;
+}
+
+#define unshare tsan_unshare
 #define GMutexLocker TsanMutexLocker
 #define g_mutex_lock tsan_mutex_lock
 #define g_mutex_trylock tsan_mutex_trylock
