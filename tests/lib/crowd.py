@@ -124,8 +124,10 @@ class Ledger:
         self._watcher.close()
 
     def read(self):
-        """Takes what has come; waits for a moment if that is nothing."""
-        while self._watcher.ready(0.1):
+        """Takes some of what has come; waits for a moment if that is nothing."""
+        for _ in range(100):
+            if not self._watcher.ready(0.1):
+                return
             self._take(self._watcher.next())
 
     def read_to(self, mark):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Item 10, the worst case: the daemon is killed (SIGKILL), or stopped for a while.
 Nobody hangs, nothing is left that cannot be got rid of, and starting it again is all
-that there is to do.  With ETCDFS_LONG=1 the announcer is killed 200 times."""
+that there is to do.  With ETCDFS_LONG=1 the announcer is killed 100 times."""
 
 import contextlib
 import errno
@@ -382,12 +382,13 @@ class UnderLoad(KilledTest, LoadedTest):
 
     def test_killed(self):
         mount = self.mount()
-        for _ in range(200 if LONG else times(8, slow=5)):
+        for _ in range(100 if LONG else times(8, slow=5)):
             readers = [self.reader(mount) for _ in range(2)]
             self.in_the_middle(mount)
             self.kill(mount)
             for reader in readers:
                 self.assertEqual(0, reader.wait(Deadline("a reader gets an error").left()))
+                reader.stdout.close()
             self.start_again(mount)
         self.assertEqual(b"1", mount.read("f"))
 
