@@ -61,6 +61,7 @@ class Readme(case.MountTest):
                     self.assertIsNone(watcher.poll())
                 for command, output in example("change"):
                     self.assertEqual(output, self.run_command(command, mount.path), command)
+                    mount.settle()  # as long as a person needs for the next line
                 self.assertEqual(told, [watcher.stdout.readline().rstrip("\n") for _ in told])
             finally:
                 watcher.terminate()
