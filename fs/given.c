@@ -95,8 +95,7 @@ static void table_init(Table *table, Given *given)
 		    {"fmask", 0, 0, TEXT, &given->fmask, "The same, of files only", "OCTAL"},
 		    {"dmask", 0, 0, TEXT, &given->dmask, "The same, of directories only", "OCTAL"},
 		    {"executable", 0, 0, FLAG, &given->executable, "Files can be executed", NULL},
-		    {"allow-other", 0, 0, FLAG, &given->allow_other, "Other users may look, too",
-		     NULL},
+		    {"allow-other", 0, 0, FLAG, &given->allow_other, "Others may look, too", NULL},
 		},
 	    .program =
 		{
