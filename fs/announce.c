@@ -179,7 +179,7 @@ static void grow_up(Announcer *announcer, YoungDir *dir)
 {
 	Tree *tree = announcer->teller.route.tree;
 
-	if (!inode_is_listed(announcer->teller.inodes, dir->dir))
+	if (!node_was_listed(dir->dir))
 		return;
 	/* So that nothing else is pushed meanwhile. */
 	tree_read_lock(tree);

@@ -4,6 +4,8 @@
 #ifndef FS_H
 #define FS_H
 
+#include <string.h>
+
 #include "attr.h"
 #include "control.h"
 #include "inode.h"
@@ -29,5 +31,12 @@ typedef struct {
 	 * itself refuses writers. */
 	gboolean no_open;
 } Fs;
+
+/* How long the kernel may keep the entry NAME, where ANNOUNCED is of view_announced in
+ * its directory. */
+static inline double fs_entry_timeout(const Node *announced, const char *name)
+{
+	return announced && strcmp(node_name(announced), name) == 0 ? FS_NEVER : FS_FOREVER;
+}
 
 #endif

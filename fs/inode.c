@@ -26,7 +26,6 @@ typedef struct {
 	gboolean retired;   /* it is in the table of older inodes */
 	gboolean key_lives; /* while retired */
 	gboolean unlinked;
-	gboolean listed;
 } Inode;
 
 struct InodeTable {
@@ -128,24 +127,6 @@ gboolean inode_is_known(InodeTable *table, const Node *node)
 	gboolean known = find_locked(table, node->nodeid) != NULL;
 	g_mutex_unlock(&table->lock);
 	return known;
-}
-
-void inode_listed(InodeTable *table, const Node *node)
-{
-	g_mutex_lock(&table->lock);
-	Inode *inode = find_locked(table, node->nodeid);
-	if (inode)
-		inode->listed = TRUE;
-	g_mutex_unlock(&table->lock);
-}
-
-gboolean inode_is_listed(InodeTable *table, const Node *node)
-{
-	g_mutex_lock(&table->lock);
-	const Inode *inode = find_locked(table, node->nodeid);
-	gboolean listed = inode && inode->listed;
-	g_mutex_unlock(&table->lock);
-	return listed;
 }
 
 static void join_older_locked(InodeTable *table, Inode *inode, gboolean key_lives)

@@ -29,10 +29,6 @@ Node *inode_get(InodeTable *table, guint64 nodeid);
 /* Whether its lookup count is above zero. */
 gboolean inode_is_known(InodeTable *table, const Node *node);
 
-/* Somebody lists the directory; whether somebody has since the kernel knows it. */
-void inode_listed(InodeTable *table, const Node *node);
-gboolean inode_is_listed(InodeTable *table, const Node *node);
-
 /* NODE is no longer what its entry leads to; call it with the tree write lock.
  * With KEY_LIVES it was replaced by a newer revision, else its key is gone (so
  * are, then, the older nodes of that entry). */

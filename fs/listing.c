@@ -42,13 +42,12 @@ static gboolean add_bare(Filler *f, const char *name, guint64 nodeid, mode_t typ
 
 static gboolean add_node(Filler *f, Node *node)
 {
-	struct fuse_entry_param entry = {.attr_timeout = FS_FOREVER, .entry_timeout = FS_FOREVER};
+	struct fuse_entry_param entry = {.attr_timeout = FS_FOREVER};
 
 	if (!f->plus)
 		return add_bare(f, node_name(node), node->nodeid,
 				node->kind == NODE_DIR ? S_IFDIR : S_IFREG, node->offset);
-	if (f->announced && strcmp(node_name(f->announced), node_name(node)) == 0)
-		entry.entry_timeout = FS_NEVER;
+	entry.entry_timeout = fs_entry_timeout(f->announced, node_name(node));
 	entry.ino = node->nodeid;
 	entry.generation = f->fs->generation;
 	attr_fill_locked(&f->fs->attr, f->fs->inodes, node, &entry.attr);
@@ -83,9 +82,8 @@ static void add_control_files(Filler *f, const Node *dir, guint64 offset)
 }
 
 /* The bytes of the kernel's copy of a listing, after an entry is added to it. */
-static gsize copied(const Filler *f, gsize bytes, const char *name)
+static gsize copied(const Filler *f, gsize page, gsize bytes, const char *name)
 {
-	gsize page = (gsize)sysconf(_SC_PAGESIZE);
 	gsize need = fuse_add_direntry(f->req, NULL, 0, name, NULL, 0);
 	gsize left = page - bytes % page;
 	return bytes + (need > left ? left : 0) + need;
@@ -94,14 +92,15 @@ static gsize copied(const Filler *f, gsize bytes, const char *name)
 /* Whether that copy would end with a page. */
 static gboolean ends_with_page_locked(const Filler *f, const Node *dir)
 {
-	gsize bytes = copied(f, copied(f, 0, "."), "..");
+	gsize page = (gsize)sysconf(_SC_PAGESIZE);
+	gsize bytes = copied(f, page, copied(f, page, 0, "."), "..");
 	SiblingsIter iter;
 	Node *node;
 
 	siblings_seek(&iter, dir->dir.children, 0);
 	while ((node = siblings_next(&iter)))
-		bytes = copied(f, bytes, node_name(node));
-	return bytes % (gsize)sysconf(_SC_PAGESIZE) == 0;
+		bytes = copied(f, page, bytes, node_name(node));
+	return bytes % page == 0;
 }
 
 /* Who is at an offset that the kernel's copy of the listing does not have, since the

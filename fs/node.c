@@ -130,12 +130,19 @@ void node_append_rest(const Node *node, GByteArray *out)
 	}
 }
 
+enum { LISTED_EVER = 1, LISTED_LATELY = 2 };
+
 void node_set_listed_locked(Node *dir)
 {
-	g_atomic_int_set(&dir->dir.listed, TRUE);
+	g_atomic_int_set(&dir->dir.listed, LISTED_EVER | LISTED_LATELY);
+}
+
+gboolean node_was_listed(Node *dir)
+{
+	return g_atomic_int_get(&dir->dir.listed) != 0;
 }
 
 gboolean node_take_listed(Node *dir)
 {
-	return g_atomic_int_exchange(&dir->dir.listed, FALSE);
+	return (g_atomic_int_and(&dir->dir.listed, LISTED_EVER) & LISTED_LATELY) != 0;
 }

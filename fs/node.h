@@ -34,7 +34,7 @@ typedef struct {
 	guint64 last_offset; /* given to the newest entry; never reused */
 	guint32 n_children;
 	guint32 n_dirs; /* of them directories */
-	gint listed;	/* atomic, no lock: the kernel has asked for entries */
+	guint listed;	/* atomic, no lock: node_set_listed_locked */
 } NodeDir;
 
 struct Node {
@@ -118,8 +118,9 @@ gboolean node_same_key(const Node *a, const Node *b);
 void node_append_rest(const Node *node, GByteArray *out);
 
 /* The kernel is given entries of the directory, as they are now: with the tree lock.
- * node_take_listed: whether it was since the last call. */
+ * node_was_listed: whether it ever was; node_take_listed: since the last call. */
 void node_set_listed_locked(Node *dir);
+gboolean node_was_listed(Node *dir);
 gboolean node_take_listed(Node *dir);
 
 #endif

@@ -78,8 +78,7 @@ static void lookup_key(const Fs *fs, Node *dir, const char *name,
 		       struct fuse_entry_param *ret_entry)
 {
 	g_autoptr(Node) announced = view_announced(fs->view, dir);
-	double timeout = announced && strcmp(node_name(announced), name) == 0 ? FS_NEVER
-									      : FS_FOREVER;
+	double timeout = fs_entry_timeout(announced, name);
 
 	tree_read_lock(fs->tree);
 	Node *node = tree_lookup_locked(fs->tree, dir, name);
@@ -331,7 +330,6 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, gboolea
 		reply_err(req, "readdir", dir ? -ENOTDIR : -ESTALE);
 		return;
 	}
-	inode_listed(fs->inodes, dir);
 	listing_init(&listing, fs, req, dir, size, (guint64)off, plus);
 	if (fuse_reply_buf(req, listing.buf, listing.len) < 0)
 		listing_undo(&listing, fs);
