@@ -5,14 +5,12 @@ Three things can be marked: an inode, one mount, a whole filesystem.  An event h
 descriptor of its object, or with REPORT_DFID_NAME the directory's handle and a name.
 """
 
-import contextlib
 import ctypes
 import os
-import select
 import struct
 from collections import namedtuple
 
-from wait import Deadline
+from event_queue import EventQueue
 
 ACCESS, MODIFY, ATTRIB, CLOSE_WRITE, CLOSE_NOWRITE, OPEN = 1, 2, 4, 8, 16, 32
 CREATE, DELETE, DELETE_SELF = 0x100, 0x200, 0x400
@@ -59,14 +57,15 @@ class Event(namedtuple("Event", "mask fd pid name")):
         return what if self.name is None else f"{what} {os.fsdecode(self.name)}"
 
 
-class Listener:
+class Listener(EventQueue):
     """One fanotify descriptor.  The descriptors that come with events are its own."""
+
+    WHAT = "a fanotify event"
 
     def __init__(self, flags=0, open_flags=os.O_RDONLY):
         """FLAGS: CONTENT, REPORT_...; OPEN_FLAGS: how events' descriptors are opened."""
-        self.fd = _checked(_libc.fanotify_init(flags | _NONBLOCK | _CLOEXEC,
-                                               open_flags | os.O_CLOEXEC))
-        self._queue = []
+        super().__init__(_checked(_libc.fanotify_init(flags | _NONBLOCK | _CLOEXEC,
+                                                      open_flags | os.O_CLOEXEC)))
         self._fds = []
 
     def mark(self, what, path, mask):
@@ -84,14 +83,6 @@ class Listener:
             if fd >= 0:
                 os.close(fd)
 
-    def _fill(self, deadline):
-        poll = select.poll()
-        poll.register(self.fd, select.POLLIN)
-        if not poll.poll(deadline.left_ms()):
-            deadline.left()
-            return
-        self._read()
-
     def _read(self):
         data = os.read(self.fd, 1 << 16)
         while data:
@@ -100,21 +91,6 @@ class Listener:
                 self._fds.append(fd)
             self._queue.append(Event(mask, fd, pid, _name(data[header:length])))
             data = data[length:]
-
-    def next(self, deadline=None):
-        """The next event."""
-        deadline = deadline or Deadline("a fanotify event")
-        while not self._queue:
-            self._fill(deadline)
-        return self._queue.pop(0)
-
-    def queued(self):
-        """Every event that has been told by now; waits for none."""
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self._read()
-        events, self._queue = self._queue, []
-        return events
 
 
 def _name(info):

@@ -5,7 +5,6 @@ A transcript is a list of lines such as `OPEN f`, `CREATE,ISDIR d`; events of th
 watched object itself have no name: `MODIFY`.
 """
 
-import contextlib
 import ctypes
 import os
 import select
@@ -13,6 +12,7 @@ import struct
 import subprocess
 from collections import namedtuple
 
+from event_queue import EventQueue
 from wait import ENDS_WITH_US, Deadline
 
 ACCESS, MODIFY, ATTRIB, CLOSE_WRITE, CLOSE_NOWRITE, OPEN = 1, 2, 4, 8, 16, 32
@@ -50,12 +50,11 @@ def transcript(events):
     return [str(event) for event in events]
 
 
-class Watcher:
-    """One inotify descriptor.  Events that no wait has consumed stay queued."""
+class Watcher(EventQueue):
+    """One inotify descriptor."""
 
     def __init__(self):
-        self.fd = _checked(_libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK))
-        self._queue = []
+        super().__init__(_checked(_libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)))
 
     def add(self, path, mask=ALL):
         """Watches PATH; returns the watch descriptor of its events."""
@@ -67,14 +66,6 @@ class Watcher:
     def close(self):
         os.close(self.fd)
 
-    def _fill(self, deadline):
-        poll = select.poll()
-        poll.register(self.fd, select.POLLIN)
-        if not poll.poll(deadline.left_ms()):
-            deadline.left()
-            return
-        self._read()
-
     def _read(self):
         data = os.read(self.fd, 1 << 16)
         while data:
@@ -82,27 +73,6 @@ class Watcher:
             name = data[_HEADER.size:_HEADER.size + length].rstrip(b"\0")
             self._queue.append(Event(wd, mask, cookie, name))
             data = data[_HEADER.size + length:]
-
-    def ready(self, seconds):
-        """Whether there is an event, or comes one within so many SECONDS."""
-        poll = select.poll()
-        poll.register(self.fd, select.POLLIN)
-        return bool(self._queue or poll.poll(seconds * 1000))
-
-    def next(self, deadline=None):
-        """The next event."""
-        deadline = deadline or Deadline("an event")
-        while not self._queue:
-            self._fill(deadline)
-        return self._queue.pop(0)
-
-    def queued(self):
-        """Every event that has been told by now; waits for none."""
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self._read()
-        events, self._queue = self._queue, []
-        return events
 
     def until(self, last, what="an event"):
         """Every event up to and with the first for which LAST(event) is true."""

@@ -21,6 +21,7 @@ import libc  # noqa: E402
 from inotify import transcript  # noqa: E402
 from load import LoadedTest  # noqa: E402
 from mount import mounts, privileged, unmount_command  # noqa: E402
+from place import error_of  # noqa: E402
 from wait import ENDS_WITH_US, LONG, Deadline, times  # noqa: E402
 
 # Reads what the kernel keeps and what it always asks for, until there is an error.
@@ -57,14 +58,6 @@ def connection_of(path):
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
         return next(fields[2].split(":")[1] for fields in map(str.split, lines)
                     if fields[4] == path)
-
-
-def error_of(call):
-    try:
-        call()
-        return None
-    except OSError as error:
-        return error.errno
 
 
 class KilledTest(case.MountTest):
@@ -321,13 +314,18 @@ class Stacked(KilledTest):
     def bind(self, one, other):
         subprocess.run(["mount", "--bind", one, other], check=True)
 
-    @case.privileged_only("only root binds")
-    def test_two_dead_ones(self):
+    def one_on_the_other(self):
+        """A mount, and the one that hides it."""
         mount = self.mount()
         other = os.path.join(self.directory, "other")
         os.mkdir(other)
         second = self.mount(directory=other)
         self.bind(second.path, mount.path)
+        return mount, second
+
+    @case.privileged_only("only root binds")
+    def test_two_dead_ones(self):
+        mount, second = self.one_on_the_other()
         self.kill(second)
         self.kill(mount)
         self.assertEqual(["fuse.etcdfs"] * 2, mounted(mount.path))
@@ -338,11 +336,7 @@ class Stacked(KilledTest):
     @case.privileged_only("only root binds")
     def test_a_dead_one_on_a_live_one(self):
         """The live one shows again, and stays."""
-        mount = self.mount()
-        other = os.path.join(self.directory, "other")
-        os.mkdir(other)
-        second = self.mount(directory=other)
-        self.bind(second.path, mount.path)
+        mount, second = self.one_on_the_other()
         self.kill(second)
         dead, refusal = self.refused(mount.path).splitlines()
         self.assertIn("a dead etcdfs was left there", dead)

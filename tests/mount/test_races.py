@@ -26,7 +26,7 @@ import case  # noqa: E402
 import inotify  # noqa: E402
 from crowd import Crowd, Ledger  # noqa: E402
 from mount import privileged  # noqa: E402
-from wait import times  # noqa: E402
+from wait import LONG, times  # noqa: E402
 
 # Some are keys and directories at the same time; `c` and `d` come and go whole.
 NAMES = ["a", "b", "c", "a/x", "a/y", "b/x", "b/x/z", "c/q/r", "d/e/f/g", "d/e",
@@ -39,7 +39,7 @@ LEAVING = (*FLEETING, errno.ENOTCONN, errno.ECONNABORTED, errno.ENODEV, errno.EI
 DROP_CACHES = "/proc/sys/vm/drop_caches"
 # A directory that nobody lists.
 UNLISTED = "unlisted"
-LONG = 600.0  # seconds
+FOR_LONG = 600.0  # seconds
 
 
 def read(path):
@@ -232,9 +232,9 @@ class Churn(case.MountTest):
         mounts = [self.another(0), self.another(1), self.another(2, "-s")]
         self.churn(mounts, range(1, times(150, slow=40)), 1)
 
-    @unittest.skipUnless(os.environ.get("ETCDFS_LONG"), "ETCDFS_LONG is not set")
+    @unittest.skipUnless(LONG, "ETCDFS_LONG is not set")
     def test_for_long(self):
-        end = time.monotonic() + LONG
+        end = time.monotonic() + FOR_LONG
         mounts = [self.another(0), self.another(1)]
         self.churn(mounts, itertools.takewhile(lambda _: time.monotonic() < end,
                                                itertools.count(1)), 2)

@@ -14,9 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import case  # noqa: E402
 import inotify  # noqa: E402
 
-# Copies of other tests' mounts would keep those alive.
 SCRIPT = """
-awk '$3 == "fuse.etcdfs" {print $2}' /proc/mounts | xargs -r umount -l
 mount --bind "$1" /etc/fuse.conf
 as_user() { setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; }
 as_user "$2" "$3" "$4" -o allow_other,umask="$5"

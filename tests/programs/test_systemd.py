@@ -19,16 +19,11 @@ from inotify import (ATTRIB, CLOSE_WRITE, CREATE, DELETE, DELETE_SELF, MODIFY, M
 from mount import mounts
 from wait import Deadline
 
-# Copies of other tests' mounts would keep those alive.  systemd wants to see that it is
-# systemd's machine, and control groups that are its own.
+# systemd wants to see that it is systemd's machine, and control groups that are its own.
 NAMESPACE = """
 echo $$ >"$1/cgroup.procs"
 shift
 exec setpriv --pdeathsig KILL unshare --mount --cgroup --propagation private sh -ec '
-    cat /proc/mounts | while read -r _ point kind _; do
-        [ "$kind" != fuse.etcdfs ] || [ "$point" = "$1" ] || umount -l "$point" || :
-    done
-    shift
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
     mount -t tmpfs tmpfs /run
     mkdir -p /run/systemd/system
@@ -145,7 +140,7 @@ class Running(UnitTest):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
             ready.bind(self.environment["NOTIFY_SOCKET"])
             self.systemd = self.start(
-                "sh", "-ec", NAMESPACE, "sh", self.cgroup(), self.mounted.path, manager(),
+                "sh", "-ec", NAMESPACE, "sh", self.cgroup(), manager(),
                 "--user", "--unit=default.target", env=self.environment)
             # Asked nicely, it would look for units that are not here.
             self.addCleanup(self.systemd.stop, signal.SIGKILL)
