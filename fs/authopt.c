@@ -4,7 +4,7 @@
  *   --password or --password-file, --user NAME:PASSWORD,
  *   ETCDCTL_PASSWORD, ETCDCTL_USER=NAME:PASSWORD
  *
- * Two flags that both give one are a mistake.
+ * Two flags that both give one are a mistake.  A token is instead of all that.
  */
 #include "authopt.h"
 
@@ -73,7 +73,7 @@ static gboolean take_password(Options *options, Given *given, gchar **environmen
 	return TRUE;
 }
 
-gboolean authopt_take(Options *options, Given *given, gchar **environment, GError **error)
+static gboolean take_user(Options *options, Given *given, gchar **environment, GError **error)
 {
 	Setting user = setting_get(given->user, "--user", "ETCDCTL_USER", environment);
 	const gchar *inside = user.text ? strchr(user.text, ':') : NULL;
@@ -85,4 +85,42 @@ gboolean authopt_take(Options *options, Given *given, gchar **environment, GErro
 	options->user = inside ? g_strndup(user.text, (gsize)(inside - user.text))
 			       : g_strdup(user.text);
 	return take_password(options, given, environment, &user, inside, error);
+}
+
+/* It goes into a header of HTTP. */
+static gboolean token_check(const Setting *token, GError **error)
+{
+	const gchar *c = token->text;
+
+	while (g_ascii_isgraph(*c))
+		c++;
+	if (*token->text && !*c)
+		return TRUE;
+	return fail(error, "%s: %s", token->where,
+		    *c ? "a token has no blanks and only ASCII in it" : "the token is empty");
+}
+
+/* Who is named by a flag beats a variable. */
+static gboolean take_token(Options *options, const Given *given, gchar **environment,
+			   GError **error)
+{
+	Setting token = setting_get(given->auth_jwt_token, "--auth-jwt-token",
+				    "ETCDCTL_AUTH_JWT_TOKEN", environment);
+	const gchar *other = given->user ? "--user" : password_flag(given);
+
+	if (!token.text || (other && !token.by_flag))
+		return TRUE;
+	if (other)
+		return fail(error, "--auth-jwt-token and %s both say who you are; leave one out",
+			    other);
+	if (!token_check(&token, error))
+		return FALSE;
+	options->auth_jwt_token = g_strdup(token.text);
+	return TRUE;
+}
+
+gboolean authopt_take(Options *options, Given *given, gchar **environment, GError **error)
+{
+	return take_token(options, given, environment, error) &&
+	       (options->auth_jwt_token || take_user(options, given, environment, error));
 }

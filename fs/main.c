@@ -18,6 +18,9 @@
 #include "password.h"
 #include "watch.h"
 
+/* Of a command line that cannot be meant; all else is EXIT_FAILURE. */
+#define EXIT_USAGE 2
+
 /* Everything that lives as long as the mount does, in the order of need. */
 typedef struct {
 	Tree *tree;
@@ -92,7 +95,7 @@ static Watch *seed(Program *program, Options *options, GError **error)
 		},
 	};
 	Watch *watch = watch_start(&config, keyspace_tree_keyspace(program->keyspace), error);
-	options_forget_password(options);
+	options_forget_secrets(options);
 	return watch;
 }
 
@@ -178,7 +181,7 @@ static int print(char *text)
 static int fail(const GError *error)
 {
 	fprintf(stderr, "etcdfs: %s\n", error->message);
-	return EXIT_FAILURE;
+	return error->domain == G_OPTION_ERROR ? EXIT_USAGE : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)

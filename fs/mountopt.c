@@ -74,6 +74,7 @@ static const Known known[] = {
     {"_netdev", TOLERATED, NULL},
     {"nofail", TOLERATED, NULL},
     {"comment=*", TOLERATED, NULL},
+    {"fg", TOLERATED, NULL}, /* the opposite of bg, as NFS has it */
     {"x-*", TOLERATED, NULL},
     {"X-*", TOLERATED, NULL},
 

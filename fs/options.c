@@ -10,142 +10,61 @@
 #include <unistd.h>
 
 #include "authopt.h"
-#include "duration.h"
+#include "configfile.h"
+#include "flags.h"
 #include "given.h"
+#include "numberopt.h"
 #include "secret.h"
 #include "setting.h"
 #include "source.h"
+#include "timeopt.h"
 #include "tlsopt.h"
 
-#define DEFAULT_UMASK 022
-
-typedef struct {
-	const gchar *flag;
-	const gchar *variable;
-	guint default_ms;
-	guint least_ms;
-	const gchar *reason; /* for the least */
-} DurationRule;
-
-static const DurationRule dial_timeout = {"--dial-timeout", "ETCDCTL_DIAL_TIMEOUT", 2000, 1, NULL};
-static const DurationRule command_timeout = {"--command-timeout", "ETCDCTL_COMMAND_TIMEOUT", 5000,
-					     1, NULL};
-static const DurationRule keepalive_time = {"--keepalive-time", "ETCDCTL_KEEPALIVE_TIME", 10000,
-					    6000, "etcd cuts off clients that ping more often"};
-static const DurationRule keepalive_timeout = {"--keepalive-timeout", "ETCDCTL_KEEPALIVE_TIMEOUT",
-					       10000, 1, NULL};
-
-static gboolean take_duration(const DurationRule *rule, const gchar *given, gchar **environment,
-			      guint *ret_ms, GError **error)
+/* Where to mount: what stands free counts, and the configuration file without. */
+static gboolean take_mountpoint(Options *options, const Given *given, guint n, GError **error)
 {
-	Setting setting = setting_get(given, rule->flag, rule->variable, environment);
-	const gchar *text = setting.text, *where = setting.where;
+	const gchar *mountpoint = n > 0 ? given->positional[n - 1] : given->mountpoint;
 
-	*ret_ms = rule->default_ms;
-	if (!text)
-		return TRUE;
-	if (!duration_parse(text, ret_ms)) {
+	if (!mountpoint || !*mountpoint || strstr(mountpoint, "://")) {
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-			    "%s=%s: not a duration; write a number and a unit, as in 5s or 500ms",
-			    where, text);
+			    "the mount point is missing; write etcdfs [SOURCE] MOUNTPOINT");
 		return FALSE;
 	}
-	if (*ret_ms >= rule->least_ms)
-		return TRUE;
-	/* The variable is etcdctl's, which raises what is too short without a word. */
-	if (rule->reason && !setting.by_flag) {
-		*ret_ms = rule->least_ms;
-		return TRUE;
-	}
-	if (rule->reason)
-		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-			    "%s=%s: at least %us, for %s", where, text, rule->least_ms / 1000,
-			    rule->reason);
-	else
-		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-			    "%s=%s: must be longer than 0", where, text);
-	return FALSE;
-}
-
-static gboolean take_durations(Options *options, const Given *given, gchar **environment,
-			       GError **error)
-{
-	return take_duration(&dial_timeout, given->dial_timeout, environment,
-			     &options->dial_timeout_ms, error) &&
-	       take_duration(&command_timeout, given->command_timeout, environment,
-			     &options->command_timeout_ms, error) &&
-	       take_duration(&keepalive_time, given->keepalive_time, environment,
-			     &options->keepalive_time_ms, error) &&
-	       take_duration(&keepalive_timeout, given->keepalive_timeout, environment,
-			     &options->keepalive_timeout_ms, error);
-}
-
-/* TEXT, if any, as a number; the value stays as it is without. */
-static gboolean take_number(const gchar *flag, const gchar *text, guint base, guint most,
-			    guint *value, GError **error)
-{
-	guint64 number;
-
-	if (!text)
-		return TRUE;
-	if (g_ascii_string_to_unsigned(text, base, 0, most, &number, NULL)) {
-		*value = (guint)number;
-		return TRUE;
-	}
-	g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s=%s: not %s", flag, text,
-		    base == 8 ? "an octal number up to 0777" : "a numeric id");
-	return FALSE;
-}
-
-static gboolean take_ownership(Options *options, const Given *given, GError **error)
-{
-	/* (uid_t)-1 means "nobody" to every system call. */
-	guint most = G_MAXUINT32 - 1, umask = DEFAULT_UMASK;
-
-	options->uid = getuid();
-	options->gid = getgid();
-	if (!take_number("--uid", given->uid, 10, most, &options->uid, error) ||
-	    !take_number("--gid", given->gid, 10, most, &options->gid, error) ||
-	    !take_number("--umask", given->umask, 8, 0777, &umask, error))
-		return FALSE;
-	options->fmask = options->dmask = umask;
-	return take_number("--fmask", given->fmask, 8, 0777, &options->fmask, error) &&
-	       take_number("--dmask", given->dmask, 8, 0777, &options->dmask, error);
+	options->mountpoint = g_strdup(mountpoint);
+	return TRUE;
 }
 
 /* Sorts what stands free into SOURCE and MOUNTPOINT. */
 static gboolean take_positional(Options *options, const Given *given, GError **error)
 {
 	guint n = given->positional ? g_strv_length(given->positional) : 0;
-	const gchar *last = n > 0 ? given->positional[n - 1] : NULL;
+	const gchar *source = n == 2 ? given->positional[0] : given->source;
 
 	if (n > 2) {
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-			    "%s: one argument too many; see etcdfs --help", last);
+			    "%s: one argument too many; see etcdfs --help",
+			    given->positional[n - 1]);
 		return FALSE;
 	}
-	if (n == 0 || !*last || strstr(last, "://")) {
-		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-			    "the mount point is missing; write etcdfs [SOURCE] MOUNTPOINT");
-		return FALSE;
-	}
-	options->mountpoint = g_strdup(last);
 	/* fstab has a first column also where the endpoints are options. */
-	if (n == 2 && strcmp(given->positional[0], "none") != 0)
-		options->source = g_strdup(given->positional[0]);
-	return TRUE;
+	if (source && strcmp(source, "none") != 0)
+		options->source = g_strdup(source);
+	return take_mountpoint(options, given, n, error);
 }
 
 /* Endpoints and prefix when the source says them. */
 static gboolean take_source(Options *options, const Given *given, SourceTls *ret_tls,
 			    GError **error)
 {
-	const gchar *flag = given->endpoints ? "--endpoints" : given->prefix ? "--prefix" : NULL;
+	const gchar *flag = given->endpoints	   ? "--endpoints"
+			    : given->discovery_srv ? "--discovery-srv"
+						   : "--prefix";
 
 	/* The source is looked at first: a mistake in it is the greater one. */
 	if (!source_parse(options->source, &options->endpoints, &options->prefix, ret_tls, error))
 		return FALSE;
-	if (given->endpoints || (given->prefix && g_bytes_get_size(options->prefix) > 0)) {
+	if (given->endpoints || given->discovery_srv ||
+	    (given->prefix && g_bytes_get_size(options->prefix) > 0)) {
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
 			    "%s and %s both say it; leave one out", options->source, flag);
 		return FALSE;
@@ -159,7 +78,7 @@ static gboolean take_endpoints(Options *options, const Given *given, gchar **env
 {
 	Setting setting = setting_get(given->endpoints, "--endpoints", "ETCDCTL_ENDPOINTS",
 				      environment);
-	const gchar *list = setting.text ? setting.text : GIVEN_DEFAULT_ENDPOINTS;
+	const gchar *list = setting.text ? setting.text : FLAGS_DEFAULT_ENDPOINTS;
 	g_autofree gchar *where = g_strdup_printf("%s=%s", setting.where, list);
 	SourceTls tls;
 
@@ -171,11 +90,62 @@ static gboolean take_endpoints(Options *options, const Given *given, gchar **env
 	return TRUE;
 }
 
+/* The endpoints are still to be found: by the name of a domain. */
+static gboolean take_domain(Options *options, const Given *given, gchar **environment,
+			    const Setting *domain, GError **error)
+{
+	Setting name = setting_get(given->discovery_srv_name, "--discovery-srv-name",
+				   "ETCDCTL_DISCOVERY_SRV_NAME", environment);
+	const gchar *const hosts[] = {domain->text, NULL};
+
+	if (given->endpoints) {
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "--endpoints and --discovery-srv both say it; leave one out");
+		return FALSE;
+	}
+	options->discovery_srv = g_strdup(domain->text);
+	options->discovery_srv_name = g_strdup(name.text);
+	options->endpoints = g_new0(gchar *, 1);
+	if (!tlsopt_take(options, given, environment, SOURCE_TLS_UNSAID, domain->where, error))
+		return FALSE;
+	options->source = source_string(hosts, options->prefix, options->tls);
+	return TRUE;
+}
+
+/* A source or a flag that names the endpoints beats a variable that names the domain. */
+static gboolean take_discovery(Options *options, const Given *given, gchar **environment,
+			       Setting *ret_domain, GError **error)
+{
+	Setting insecure = setting_get(given->insecure_discovery, "--insecure-discovery",
+				       "ETCDCTL_INSECURE_DISCOVERY", environment);
+
+	*ret_domain = setting_get(given->discovery_srv, "--discovery-srv", "ETCDCTL_DISCOVERY_SRV",
+				  environment);
+	options->insecure_discovery = TRUE;
+	if (insecure.text && !setting_switch(&insecure, &options->insecure_discovery, error))
+		return FALSE;
+	if (given->discovery_srv && !*given->discovery_srv) {
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "--discovery-srv: the name of the domain is missing");
+		return FALSE;
+	}
+	if (given->discovery_srv_name && !ret_domain->text) {
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "--discovery-srv-name without a domain; give --discovery-srv, too");
+		return FALSE;
+	}
+	if (!ret_domain->by_flag && given->endpoints)
+		ret_domain->text = NULL;
+	return TRUE;
+}
+
 static gboolean take_etcd(Options *options, const Given *given, gchar **environment, GError **error)
 {
+	Setting domain;
 	SourceTls tls;
 
-	if (options->source && !take_source(options, given, &tls, error))
+	if ((options->source && !take_source(options, given, &tls, error)) ||
+	    !take_discovery(options, given, environment, &domain, error))
 		return FALSE;
 	if (given->prefix)
 		g_clear_pointer(&options->prefix, g_bytes_unref);
@@ -184,6 +154,8 @@ static gboolean take_etcd(Options *options, const Given *given, gchar **environm
 					      given->prefix ? strlen(given->prefix) : 0);
 	if (options->source)
 		return tlsopt_take(options, given, environment, tls, options->source, error);
+	if (domain.text)
+		return take_domain(options, given, environment, &domain, error);
 	return take_endpoints(options, given, environment, error);
 }
 
@@ -202,6 +174,53 @@ static gboolean is_exec(gchar **mount_options)
 	return exec;
 }
 
+static gboolean level_parse(const gchar *where, const gchar *text, GLogLevelFlags *ret_level,
+			    GError **error)
+{
+	static const struct {
+		const gchar *name;
+		GLogLevelFlags level;
+	} levels[] = {
+	    {"debug", G_LOG_LEVEL_DEBUG},     {"info", G_LOG_LEVEL_INFO},
+	    {"warning", G_LOG_LEVEL_WARNING}, {"warn", G_LOG_LEVEL_WARNING},
+	    {"error", G_LOG_LEVEL_CRITICAL},
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(levels); i++) {
+		if (strcmp(text, levels[i].name) == 0) {
+			*ret_level = levels[i].level;
+			return TRUE;
+		}
+	}
+	g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+		    "%s=%s: not one of debug, info, warning, error", where, text);
+	return FALSE;
+}
+
+static gboolean take_log_level(Options *options, const Given *given, GError **error)
+{
+	options->log_level = given->debug ? G_LOG_LEVEL_DEBUG : G_LOG_LEVEL_INFO;
+	return !given->log_level ||
+	       level_parse("--log-level", given->log_level, &options->log_level, error);
+}
+
+static gboolean take_file(const gchar *flag, const gchar *given, gchar **ret_file, GError **error)
+{
+	Setting setting = {given, flag, TRUE};
+
+	if (!given)
+		return TRUE;
+	*ret_file = setting_file(&setting, error);
+	return *ret_file != NULL;
+}
+
+static gboolean take_files(Options *options, const Given *given, GError **error)
+{
+	return take_file("--config-file", given->config_file, &options->config_file, error) &&
+	       take_file("--mount-namespace", given->mount_namespace, &options->mount_namespace,
+			 error);
+}
+
 static gboolean take_all(Options *options, Given *given, gchar **environment, GError **error)
 {
 	options->executable = given->executable || is_exec(options->mount_options);
@@ -212,8 +231,9 @@ static gboolean take_all(Options *options, Given *given, gchar **environment, GE
 	return take_positional(options, given, error) &&
 	       take_etcd(options, given, environment, error) &&
 	       authopt_take(options, given, environment, error) &&
-	       take_durations(options, given, environment, error) &&
-	       take_ownership(options, given, error);
+	       timeopt_take(options, given, environment, error) &&
+	       numberopt_take(options, given, environment, error) &&
+	       take_log_level(options, given, error) && take_files(options, given, error);
 }
 
 static gboolean parse(Options *options, gchar **argv, gchar **environment, GError **error)
@@ -245,9 +265,20 @@ gboolean options_parse(Options *options, gchar **argv, gchar **environment, GErr
 	return ok;
 }
 
-void options_forget_password(Options *options)
+gboolean options_read_log_level(const gchar *config_file, GLogLevelFlags *ret_level, GError **error)
+{
+	g_autofree gchar *text = NULL, *where = NULL;
+
+	if (!configfile_value(config_file, "log-level", &text, error))
+		return FALSE;
+	where = g_strdup_printf("%s: log-level", config_file);
+	return !text || level_parse(where, text, ret_level, error);
+}
+
+void options_forget_secrets(Options *options)
 {
 	g_clear_pointer(&options->password, secret_free);
+	g_clear_pointer(&options->auth_jwt_token, secret_free);
 }
 
 void options_clear(Options *options)
@@ -260,15 +291,19 @@ void options_clear(Options *options)
 	g_free(options->cert);
 	g_free(options->key);
 	g_free(options->user);
-	options_forget_password(options);
 	g_free(options->password_file);
+	options_forget_secrets(options);
+	g_free(options->discovery_srv);
+	g_free(options->discovery_srv_name);
+	g_free(options->config_file);
+	g_free(options->mount_namespace);
 	g_strfreev(options->mount_options);
 	*options = (Options){.action = OPTIONS_MOUNT};
 }
 
 gchar *options_help(void)
 {
-	return given_help();
+	return flags_help();
 }
 
 gchar *options_version(void)

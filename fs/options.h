@@ -19,10 +19,16 @@ typedef enum {
 typedef struct {
 	OptionsAction action;
 
-	gchar *source;	   /* as given, or composed of the next two: mount's first column */
-	GStrv endpoints;   /* HOST:PORT or unix:PATH, at least one */
-	GBytes *prefix;	   /* of the keys shown; empty: all */
-	gchar *mountpoint; /* as given */
+	gchar *source;	 /* as given, or composed of the next two: mount's first column */
+	GStrv endpoints; /* HOST:PORT or unix:PATH, at least one, or see below */
+	GBytes *prefix;	 /* of the keys shown; empty: all */
+	gint64 rev;	 /* the revision to show, for ever; 0: follow the newest */
+
+	gchar *discovery_srv;	     /* the domain whose records tell the endpoints, of which
+				      * there are none then; or NULL */
+	gchar *discovery_srv_name;   /* may be NULL */
+	gboolean insecure_discovery; /* endpoints without TLS count, too */
+	gchar *mountpoint;	     /* as given */
 
 	guint dial_timeout_ms;
 	guint command_timeout_ms;
@@ -35,9 +41,15 @@ typedef struct {
 	gchar *key;
 	gboolean insecure_skip_verify;
 
-	gchar *user;	      /* NULL: none */
-	gchar *password;      /* at most one of these two; neither: it is still to be asked for */
-	gchar *password_file; /* whole path */
+	gchar *user;	       /* NULL: none */
+	gchar *password;       /* at most one of these two; neither: it is still to be asked for */
+	gchar *password_file;  /* whole path */
+	gchar *auth_jwt_token; /* then there is no user; NULL: none */
+
+	gboolean bg;	     /* without contact at start: go on trying in the background */
+	guint retry_ms;	     /* try for so long; 0: not said */
+	guint max_stale_ms;  /* without contact for so long the tree is stale; 0: never */
+	gboolean stale_fail; /* then nothing of it is shown any more */
 
 	uid_t uid; /* who owns the files; default: who runs this */
 	gid_t gid;
@@ -49,6 +61,11 @@ typedef struct {
 	gboolean foreground;
 	gboolean debug; /* implies foreground */
 	gboolean single_thread;
+	guint max_threads; /* these two: 0 is libfuse's default */
+	guint max_idle_threads;
+	GLogLevelFlags log_level; /* the least severe that is shown */
+	gchar *config_file;	  /* whole path; NULL: none */
+	gchar *mount_namespace;	  /* whole path of where to mount; NULL: our own */
 
 	GStrv mount_options; /* more for libfuse's -o, not escaped; may be empty */
 } Options;
@@ -56,11 +73,17 @@ typedef struct {
 /* Reads ARGV (program name first) and what it does not say from the ETCDCTL_*
  * variables of ENVIRONMENT, both NULL-terminated and borrowed.  Passwords in them are
  * overwritten, whatever comes out.  FALSE and ERROR, one line for a person, of
- * G_OPTION_ERROR; OPTIONS is then cleared. */
+ * G_OPTION_ERROR, or of G_FILE_ERROR where the configuration file cannot be read;
+ * OPTIONS is then cleared. */
 gboolean options_parse(Options *options, gchar **argv, gchar **environment, GError **error);
 
-/* Once who needs the password has it. */
-void options_forget_password(Options *options);
+/* Reads a configuration file again.  The level stays as it is if the file tells none.
+ * Errors as of options_parse. */
+gboolean options_read_log_level(const gchar *config_file, GLogLevelFlags *ret_level,
+				GError **error);
+
+/* Once who needs the password or the token has it. */
+void options_forget_secrets(Options *options);
 
 void options_clear(Options *options);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)

@@ -26,12 +26,20 @@ static void hide_user(gchar *text, gsize len)
 	hide(text + name, len - name);
 }
 
+/* Whether the option or variable NAME is the flag CALLED. */
+static gboolean is_called(const gchar *name, gsize name_len, const gchar *called)
+{
+	g_autofree gchar *flag = g_strdelimit(g_strndup(name, name_len), "_", '-');
+
+	return g_ascii_strcasecmp(flag, called) == 0;
+}
+
 /* What the option or variable NAME, NAME_LEN bytes of it, has as its value. */
 static void hide_value(const gchar *name, gsize name_len, gchar *value, gsize len)
 {
-	if (name_len == 8 && g_ascii_strncasecmp(name, "password", 8) == 0)
+	if (is_called(name, name_len, "password") || is_called(name, name_len, "auth-jwt-token"))
 		hide(value, len);
-	else if (name_len == 4 && g_ascii_strncasecmp(name, "user", 4) == 0)
+	else if (is_called(name, name_len, "user"))
 		hide_user(value, len);
 }
 

@@ -15,8 +15,8 @@
 #include <glib.h>
 
 /* Puts asterisks in the place of each password in ARGV (NULL-terminated): in the
- * values of --user and --password, the same within -o, and user:password@ in a URL.
- * When in doubt, it is one. */
+ * values of --user, --password and --auth-jwt-token, the same within -o, and user:password@ in a
+ * URL. When in doubt, it is one. */
 void secret_hide_argv(gchar **argv);
 
 /* The same in the variables ETCDCTL_*; ENVIRONMENT may be NULL. */

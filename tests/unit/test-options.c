@@ -405,12 +405,12 @@ static void test_logins(void)
 	}
 }
 
-static void test_forget_password(void)
+static void test_forget_secrets(void)
 {
 	g_auto(Options) options;
 
 	parse_ok(&options, "--user=u:p /mnt", NULL);
-	options_forget_password(&options);
+	options_forget_secrets(&options);
 	g_assert_null(options.password);
 	g_assert_cmpstr(options.user, ==, "u");
 }
@@ -625,7 +625,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/options/skip-verify", test_skip_verify);
 	g_test_add_func("/options/relative-files", test_relative_files);
 	g_test_add_func("/options/logins", test_logins);
-	g_test_add_func("/options/forget-password", test_forget_password);
+	g_test_add_func("/options/forget-secrets", test_forget_secrets);
 	g_test_add_func("/options/secrets-hidden", test_secrets_hidden);
 	g_test_add_func("/options/actions", test_actions);
 	g_test_add_func("/options/help", test_help);
