@@ -210,7 +210,7 @@ const char *control_state(Control *control)
 	g_mutex_lock(&control->lock);
 	KeyspaceState state = control->status.state;
 	g_mutex_unlock(&control->lock);
-	return status_state_name(state);
+	return keyspace_state_name(state);
 }
 
 guint64 control_cluster_id(Control *control)

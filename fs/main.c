@@ -139,6 +139,7 @@ static gboolean run(Options *options, GError **error)
 	if (!mountpoint)
 		return FALSE;
 
+	log_identify(options->source, mountpoint);
 	MountConfig config = {
 	    .mountpoint = mountpoint,
 	    .source = options->source,
@@ -180,7 +181,7 @@ static int print(char *text)
 
 static int fail(const GError *error)
 {
-	fprintf(stderr, "etcdfs: %s\n", error->message);
+	log_fatal(error->message);
 	return error->domain == G_OPTION_ERROR ? EXIT_USAGE : EXIT_FAILURE;
 }
 
@@ -189,6 +190,7 @@ int main(int argc, char **argv)
 	g_auto(Options) options = {0};
 	g_autoptr(GError) error = NULL;
 
+	log_init(G_LOG_LEVEL_INFO);
 	if (!options_parse(&options, argv, environ, &error))
 		return fail(error);
 	if (options.action == OPTIONS_HELP)
@@ -196,6 +198,6 @@ int main(int argc, char **argv)
 	if (options.action == OPTIONS_VERSION)
 		return print(options_version());
 
-	log_init(options.debug);
+	log_set_level(options.log_level);
 	return run(&options, &error) ? EXIT_SUCCESS : fail(error);
 }

@@ -3,27 +3,6 @@
 
 #include <json-glib/json-glib.h>
 
-static const char *const state_names[] = {
-    [KEYSPACE_SEEDING] = "seeding",
-    [KEYSPACE_LIVE] = "live",
-    [KEYSPACE_RECONNECTING] = "reconnecting",
-    [KEYSPACE_RESEEDING] = "reseeding",
-    [KEYSPACE_DENIED] = "denied",
-};
-
-static const char *const reseed_reasons[] = {
-    [KEYSPACE_RESEED_COMPACTED] = "compacted", [KEYSPACE_RESEED_CANCELED] = "canceled",
-    [KEYSPACE_RESEED_HISTORY] = "history",     [KEYSPACE_RESEED_EVENT_LOST] = "event_lost",
-    [KEYSPACE_RESEED_BEHIND] = "behind",
-};
-
-G_STATIC_ASSERT(G_N_ELEMENTS(reseed_reasons) == KEYSPACE_N_RESEED_REASONS);
-
-const char *status_state_name(KeyspaceState state)
-{
-	return state_names[state];
-}
-
 static void add_int(JsonBuilder *builder, const char *name, guint64 value)
 {
 	json_builder_set_member_name(builder, name);
@@ -69,7 +48,7 @@ static void add_connection(JsonBuilder *builder, const KeyspaceStatus *connectio
 	add_int(builder, "reconnects", connection->reconnects);
 	begin_object(builder, "reseeds");
 	for (guint i = 0; i < KEYSPACE_N_RESEED_REASONS; i++)
-		add_int(builder, reseed_reasons[i], connection->reseeds[i]);
+		add_int(builder, keyspace_reseed_name(i), connection->reseeds[i]);
 	json_builder_end_object(builder);
 	add_int(builder, "replays_dropped", connection->replays_dropped);
 	add_string(builder, "last_error", connection->last_error);
@@ -98,7 +77,7 @@ char *status_to_json(const Status *status)
 
 	json_builder_begin_object(builder);
 	add_string(builder, "version", ETCDFS_VERSION);
-	add_string(builder, "state", status_state_name(status->connection->state));
+	add_string(builder, "state", keyspace_state_name(status->connection->state));
 	add_int(builder, "revision", (guint64)status->tree.revision);
 	add_connection(builder, status->connection);
 	add_totals(builder, status);

@@ -14,9 +14,6 @@ typedef struct {
 	AnnouncerTotals announcer;
 } Status;
 
-/* The word for a state; static. */
-const char *status_state_name(KeyspaceState state);
-
 /* JSON with a newline at its end; the README documents the fields. */
 char *status_to_json(const Status *status);
 

@@ -44,6 +44,30 @@ typedef enum {
 	KEYSPACE_N_RESEED_REASONS
 } KeyspaceReseedReason;
 
+/* The words for both, which people meet in the status and in the log. */
+static inline const char *keyspace_state_name(KeyspaceState state)
+{
+	static const char *const names[] = {
+	    [KEYSPACE_SEEDING] = "seeding",
+	    [KEYSPACE_LIVE] = "live",
+	    [KEYSPACE_RECONNECTING] = "reconnecting",
+	    [KEYSPACE_RESEEDING] = "reseeding",
+	    [KEYSPACE_DENIED] = "denied",
+	};
+	return names[state];
+}
+
+static inline const char *keyspace_reseed_name(KeyspaceReseedReason reason)
+{
+	static const char *const names[] = {
+	    [KEYSPACE_RESEED_COMPACTED] = "compacted", [KEYSPACE_RESEED_CANCELED] = "canceled",
+	    [KEYSPACE_RESEED_HISTORY] = "history",     [KEYSPACE_RESEED_EVENT_LOST] = "event_lost",
+	    [KEYSPACE_RESEED_BEHIND] = "behind",
+	};
+	G_STATIC_ASSERT(G_N_ELEMENTS(names) == KEYSPACE_N_RESEED_REASONS);
+	return names[reason];
+}
+
 /* The state of the connection, told whenever any of it changes.  Strings are
  * borrowed for the call. */
 typedef struct {

@@ -26,31 +26,70 @@ static gboolean status_equal(const KeyspaceStatus *a, const KeyspaceStatus *b)
 	       a->replays_dropped == b->replays_dropped && a->last_error_us == b->last_error_us;
 }
 
-static void log_lost(Report *report, const KeyspaceStatus *status)
+/* Ids as etcdctl prints them. */
+static void say(GLogLevelFlags level, const KeyspaceStatus *status, gint64 revision,
+		const char *reason, const char *message)
 {
+	g_autofree char *applied = g_strdup_printf("%" G_GINT64_FORMAT, revision);
+	g_autofree char *cluster = g_strdup_printf("%" G_GINT64_MODIFIER "x", status->cluster_id);
+	g_autofree char *member = g_strdup_printf("%" G_GINT64_MODIFIER "x", status->member_id);
+	gboolean failed = status->state != KEYSPACE_LIVE && status->last_error;
+
+	LOG_EVENT(level, "ETCDFS_STATE", keyspace_state_name(status->state), "ETCDFS_ENDPOINT",
+		  status->endpoint ? status->endpoint : "", "ETCDFS_REVISION", applied,
+		  "ETCDFS_CLUSTER_ID", status->cluster_id ? cluster : "", "ETCDFS_MEMBER_ID",
+		  status->member_id ? member : "", "ETCDFS_REASON", reason, "ETCDFS_ERROR",
+		  failed ? status->last_error : "", "MESSAGE", "%s", message);
+}
+
+/* What was counted since the last time. */
+static const char *reseed_reason(const Report *report, const KeyspaceStatus *status)
+{
+	for (guint i = 0; i < KEYSPACE_N_RESEED_REASONS; i++)
+		if (status->reseeds[i] != report->status.reseeds[i])
+			return keyspace_reseed_name(i);
+	return "";
+}
+
+static void log_lost(Report *report, const KeyspaceStatus *status, gint64 revision)
+{
+	g_autofree char *text = g_strdup_printf("lost contact with etcd at %s: %s",
+						status->endpoint, status->last_error);
 	if (!report->warned)
-		g_warning("lost contact with etcd at %s: %s", status->endpoint, status->last_error);
+		say(G_LOG_LEVEL_WARNING, status, revision, "", text);
 	report->warned = TRUE;
+}
+
+static void log_live(Report *report, const KeyspaceStatus *status, gint64 revision)
+{
+	g_autofree char *text = g_strdup_printf(
+	    "watching etcd at %s from revision %" G_GINT64_FORMAT, status->endpoint, revision);
+
+	say(G_LOG_LEVEL_MESSAGE, status, revision, "", text);
+	report->warned = FALSE;
 }
 
 static void log_state(Report *report, const KeyspaceStatus *status, gint64 revision)
 {
+	g_autofree char *text = NULL;
+
 	switch (status->state) {
 	case KEYSPACE_SEEDING:
 		break;
 	case KEYSPACE_LIVE:
-		g_message("watching etcd at %s from revision %" G_GINT64_FORMAT, status->endpoint,
-			  revision);
-		report->warned = FALSE;
+		log_live(report, status, revision);
 		break;
 	case KEYSPACE_RECONNECTING:
-		log_lost(report, status);
+		log_lost(report, status, revision);
 		break;
 	case KEYSPACE_DENIED:
-		g_warning("etcd at %s denies access: %s", status->endpoint, status->last_error);
+		text = g_strdup_printf("etcd at %s denies access: %s", status->endpoint,
+				       status->last_error);
+		say(G_LOG_LEVEL_WARNING, status, revision, "", text);
 		break;
 	case KEYSPACE_RESEEDING:
-		g_message("reading everything again: %s", status->last_error);
+		text = g_strdup_printf("reading everything again: %s", status->last_error);
+		say(G_LOG_LEVEL_MESSAGE, status, revision, reseed_reason(report, status), text);
 		break;
 	}
 }
