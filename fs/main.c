@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "daemon.h"
+#include "helper.h"
 #include "keyspace_tree.h"
 #include "log.h"
 #include "mount.h"
@@ -188,16 +190,24 @@ static int fail(const GError *error)
 int main(int argc, char **argv)
 {
 	g_auto(Options) options = {0};
+	g_autofree gchar **translated = NULL;
 	g_autoptr(GError) error = NULL;
+	gboolean fake = FALSE;
 
 	log_init(G_LOG_LEVEL_INFO);
-	if (!options_parse(&options, argv, environ, &error))
+	if (helper_is_name(argv[0])) {
+		argv = translated = helper_translate(argv, &fake, &error);
+		prctl(PR_SET_NAME, "etcdfs"); /* who looks for the daemon looks for this */
+	}
+	if (!argv || !options_parse(&options, argv, environ, &error))
 		return fail(error);
 	if (options.action == OPTIONS_HELP)
 		return print(options_help());
 	if (options.action == OPTIONS_VERSION)
 		return print(options_version());
 
+	if (fake)
+		return EXIT_SUCCESS;
 	log_set_level(options.log_level);
 	return run(&options, &error) ? EXIT_SUCCESS : fail(error);
 }

@@ -74,6 +74,11 @@ static const Known known[] = {
     {"_netdev", TOLERATED, NULL},
     {"nofail", TOLERATED, NULL},
     {"comment=*", TOLERATED, NULL},
+    {"helper=*", TOLERATED, NULL},
+    {"uhelper=*", TOLERATED, NULL},
+    {"sloppy", TOLERATED, NULL}, /* see item_add */
+    {"silent", TOLERATED, NULL},
+    {"loud", TOLERATED, NULL},
     {"fg", TOLERATED, NULL}, /* the opposite of bg, as NFS has it */
     {"x-*", TOLERATED, NULL},
     {"X-*", TOLERATED, NULL},
@@ -95,6 +100,7 @@ typedef struct {
 	GPtrArray *argv;	 /* of gchar, owned, for secret_free */
 	GPtrArray *passed;	 /* of gchar, owned */
 	gboolean after_password; /* of the item before, within -o */
+	gboolean sloppy;	 /* what nobody knows is left out */
 } Expansion;
 
 static const Known *known_find(const gchar *item)
@@ -195,6 +201,11 @@ static gboolean item_add(Expansion *expansion, const gchar *item, GError **error
 	/* "user" is mount(8)'s, "user=NAME" is ours. */
 	if (entry && !(other && entry_needs_value(entry) && !strchr(item, '=')))
 		return flag_add(expansion, entry, item, error);
+	if (strcmp(item, "sloppy") == 0)
+		expansion->sloppy = TRUE;
+	/* The rest of a password is not to be overlooked. */
+	if (!other && expansion->sloppy && !expansion->after_password)
+		return TRUE;
 	if (!other) {
 		fail_item(expansion, item, error);
 		return FALSE;
@@ -327,7 +338,7 @@ GPtrArray *mountopt_expand(gchar **argv, const GOptionEntry *entries, GPtrArray 
 			   GError **error)
 {
 	g_autoptr(GPtrArray) expanded = g_ptr_array_new_with_free_func(secret_free);
-	Expansion expansion = {entries, expanded, passed, FALSE};
+	Expansion expansion = {entries, expanded, passed, FALSE, FALSE};
 	gboolean flags = TRUE;
 
 	if (*argv) /* the program's name */

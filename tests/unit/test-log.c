@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log.h on standard error: which lines are shown, and that each is one.  What goes to the
+ * journal and to syslog: tests/mount/test_logging.py. */
+#include <unistd.h>
+
+#include "log.h"
+
+/* In a process of its own, in which FUNCTION logs; returns what it said. */
+static void run_apart(const char *path)
+{
+	g_test_trap_subprocess(path, 0, 0);
+	g_test_trap_assert_passed();
+}
+
+static void say_all(void)
+{
+	LOG_REQUEST("request");
+	g_debug("debugged");
+	g_info("informed");
+	g_message("messaged");
+	g_warning("warned");
+	log_fatal("fatal");
+}
+
+static void test_levels(void)
+{
+	static const GLogLevelFlags levels[] = {G_LOG_LEVEL_CRITICAL, G_LOG_LEVEL_WARNING,
+						G_LOG_LEVEL_INFO, G_LOG_LEVEL_DEBUG};
+
+	if (g_test_subprocess()) {
+		log_init(G_LOG_LEVEL_DEBUG);
+		for (gsize i = 0; i < G_N_ELEMENTS(levels); i++) {
+			log_set_level(levels[i]);
+			say_all();
+		}
+		return;
+	}
+	run_apart("/log/levels");
+	g_test_trap_assert_stderr("etcdfs: fatal\n"
+				  "etcdfs: warning: warned\n"
+				  "etcdfs: fatal\n"
+				  "etcdfs: informed\n"
+				  "etcdfs: messaged\n"
+				  "etcdfs: warning: warned\n"
+				  "etcdfs: fatal\n"
+				  "etcdfs: request\n"
+				  "etcdfs: debugged\n"
+				  "etcdfs: informed\n"
+				  "etcdfs: messaged\n"
+				  "etcdfs: warning: warned\n"
+				  "etcdfs: fatal\n");
+}
+
+static void test_one_line(void)
+{
+	if (g_test_subprocess()) {
+		log_init(G_LOG_LEVEL_INFO);
+		g_message("a \"key\" with\na newline\x1b and \xc3\xa9 \xff\\");
+		LOG_EVENT(G_LOG_LEVEL_MESSAGE, "ETCDFS_STATE", "live", "ETCDFS_ERROR", "",
+			  "MESSAGE", "%s %d", "formatted", 1);
+		return;
+	}
+	run_apart("/log/one-line");
+	g_test_trap_assert_stderr("etcdfs: a \"key\" with\\na newline\\033 and \xc3\xa9 \xff\\\n"
+				  "etcdfs: formatted 1\n");
+}
+
+static gpointer log_from_elsewhere(gpointer data)
+{
+	g_assert_cmpint(log_hand_over(), ==, STDERR_FILENO);
+	g_message("from elsewhere");
+	return NULL;
+}
+
+/* In the foreground nobody needs another thread to write. */
+static void test_no_hand_over(void)
+{
+	if (g_test_subprocess()) {
+		log_init(G_LOG_LEVEL_INFO);
+		g_thread_join(g_thread_new("elsewhere", log_from_elsewhere, NULL));
+		return;
+	}
+	run_apart("/log/no-hand-over");
+	g_test_trap_assert_stderr("etcdfs: from elsewhere\n");
+}
+
+int main(int argc, char **argv)
+{
+	g_unsetenv("JOURNAL_STREAM");
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/log/levels", test_levels);
+	g_test_add_func("/log/one-line", test_one_line);
+	g_test_add_func("/log/no-hand-over", test_no_hand_over);
+	return g_test_run();
+}
