@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log.h on standard error: which lines are shown, and that each is one.  What goes to the
  * journal and to syslog: tests/mount/test_logging.py. */
+#include <stdint.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -84,6 +86,41 @@ static void test_no_hand_over(void)
 	g_test_trap_assert_stderr("etcdfs: from elsewhere\n");
 }
 
+static gpointer log_and_end(gpointer data)
+{
+	g_assert_cmpint(log_hand_over(), ==, log_handed_over_fd());
+	for (guint i = 0; i < 2; i++)
+		LOG_EVENT(G_LOG_LEVEL_WARNING, "ETCDFS_STATE", "live", "MESSAGE", "number %u", i);
+	g_debug("not shown");
+	return NULL;
+}
+
+/* Nothing is lost while nobody writes, not even when the thread has ended.  Where there
+ * is no journal after all, standard error gets the lines. */
+static void test_hand_over(void)
+{
+	struct stat st;
+
+	if (!g_test_subprocess()) {
+		run_apart("/log/hand-over");
+		g_test_trap_assert_stderr("etcdfs: first\n"
+					  "etcdfs: warning: number 0\n"
+					  "etcdfs: warning: number 1\n");
+		return;
+	}
+	g_assert_cmpint(fstat(STDERR_FILENO, &st), ==, 0);
+	g_autofree char *stream = g_strdup_printf("%ju:%ju", (uintmax_t)st.st_dev,
+						  (uintmax_t)st.st_ino);
+	g_setenv("JOURNAL_STREAM", stream, TRUE);
+	log_init(G_LOG_LEVEL_INFO);
+	g_thread_join(g_thread_new("elsewhere", log_and_end, NULL));
+	g_message("first");
+	GPollFD handed_over = {.fd = log_handed_over_fd(), .events = G_IO_IN};
+	g_assert_cmpint(g_poll(&handed_over, 1, 0), ==, 1);
+	log_flush();
+	g_assert_cmpint(g_poll(&handed_over, 1, 0), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
 	g_unsetenv("JOURNAL_STREAM");
@@ -91,5 +128,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/log/levels", test_levels);
 	g_test_add_func("/log/one-line", test_one_line);
 	g_test_add_func("/log/no-hand-over", test_no_hand_over);
+	/* Else the machine's own journal would get them. */
+	if (access("/run/systemd/journal/socket", F_OK) < 0)
+		g_test_add_func("/log/hand-over", test_hand_over);
 	return g_test_run();
 }
