@@ -80,6 +80,29 @@ def unmount_command(directory):
     return ["umount", directory] if privileged() else ["fusermount3", "-u", directory]
 
 
+def daemons(point):
+    """The processes that have POINT, where one is or will be mounted, as an argument."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as arguments:
+                if os.fsencode(point) in arguments.read().split(b"\0"):
+                    found.append(int(pid))
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return found
+
+
+def unmount_from_background(point, *command):
+    """Returns when the daemon is gone, too.  COMMAND: instead of what a person does."""
+    ends = [os.pidfd_open(pid) for pid in daemons(point)]
+    subprocess.run(command or unmount_command(point), check=True, stdin=subprocess.DEVNULL)
+    for end in ends:
+        if not select.select([end], [], [], Deadline("the daemon ends").left())[0]:
+            raise AssertionError(f"{point} is unmounted, and the daemon has not ended")
+        os.close(end)
+
+
 class Log:
     """What a daemon says, in the file it writes to."""
 

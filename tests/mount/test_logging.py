@@ -6,7 +6,6 @@ and in syslog where there is no journal; nothing secret in any of them.
 Root's: this test is its own journald, in a mount namespace of its own."""
 
 import os
-import select
 import subprocess
 import sys
 
@@ -15,7 +14,7 @@ import case  # noqa: E402
 import journal  # noqa: E402
 import libc  # noqa: E402
 from etcd import Auth, free_port  # noqa: E402
-from mount import Mount, find_mount, wait_mounts, wrapper  # noqa: E402
+from mount import Mount, find_mount, unmount_from_background, wait_mounts, wrapper  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from wait import ENDS_WITH_US, Deadline  # noqa: E402
 
@@ -54,17 +53,9 @@ class LoggingTest(case.MountTest):
         self.assertEqual((0, "", ""), (result.returncode, result.stdout, result.stderr))
         return log.until(" is mounted on ") if log else None
 
-    def unmount(self, pid):
-        """Returns when the daemon is gone, too."""
-        end = os.pidfd_open(pid)
-        subprocess.run(["umount", self.point], check=True)
-        ended, _, _ = select.select([end], [], [], Deadline("the daemon ends").left())
-        self.assertTrue(ended)
-        os.close(end)
-
     def unmount_rest(self):
         if find_mount(self.point) is not None:
-            subprocess.run(["umount", "-l", self.point], check=True)
+            unmount_from_background(self.point)
 
     def make_untold(self, key):
         """Nobody can be told of a change to KEY: a person has made the filesystem
@@ -102,7 +93,7 @@ class InTheJournal(LoggingTest):
                         ETCDFS_MEMBER_ID=status["member_id"],
                         MESSAGE=f"watching etcd at {self.proxy.endpoint} from revision "
                                 f"{status['revision']}")
-        self.unmount(entry["_PID"])
+        unmount_from_background(self.point)
         self.assert_has(log.until("is unmounted"), **every, PRIORITY=NOTICE,
                         MESSAGE=f"{self.point} is unmounted")
 
@@ -163,7 +154,7 @@ class InTheJournal(LoggingTest):
                                   source=source)
         with open(os.path.join(self.point, "f"), encoding="ascii") as file:
             self.assertEqual("the value", file.read())
-        self.unmount(entry["_PID"])
+        unmount_from_background(self.point)
         log.queued()
         self.assertIn(b"fuse: lookup", log.raw)
         for secret in (PASSWORD, "the value"):
@@ -258,7 +249,7 @@ class InSyslog(LoggingTest):
         self.make_untold("n\n<0>etcdfs: all is well")
         entry = log.until("were not told")
         self.assert_has(entry, **every, PRIORITY=WARNING)
-        self.unmount(entry["_PID"])
+        unmount_from_background(self.point)
 
     def test_a_journal_is_preferred(self):
         syslog = self.collect(journal.Syslog())

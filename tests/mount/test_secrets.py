@@ -14,7 +14,7 @@ import termios
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import case  # noqa: E402
 from etcd import free_port  # noqa: E402
-from mount import Mount, find_mount, unmount_command, wrapper  # noqa: E402
+from mount import Mount, daemons, find_mount, unmount_from_background, wrapper  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from wait import LIMIT, Deadline  # noqa: E402
 
@@ -46,18 +46,6 @@ def allowed(args):
 def read(path):
     with open(path, "rb") as file:
         return file.read()
-
-
-def processes(word):
-    """The ids of those that have WORD among their arguments."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if word.encode() in read(f"/proc/{pid}/cmdline").split(b"\0"):
-                found.append(int(pid))
-        except (FileNotFoundError, ProcessLookupError):
-            pass
-    return found
 
 
 class SecretsTest(case.MountTest):
@@ -116,13 +104,7 @@ class SecretsTest(case.MountTest):
             self.unmount()
 
     def unmount(self):
-        """Returns when the daemon is gone, too."""
-        ends = [os.pidfd_open(pid) for pid in processes(self.point)]
-        subprocess.run(unmount_command(self.point), check=True)
-        for end in ends:
-            ended, _, _ = select.select([end], [], [], Deadline("the daemon ends").left())
-            self.assertTrue(ended)
-            os.close(end)
+        unmount_from_background(self.point)
 
     def assert_mounted(self, result):
         self.assertEqual((0, "", ""), (result.returncode, result.stdout, result.stderr))
@@ -149,7 +131,7 @@ class SecretsTest(case.MountTest):
 
     def assert_all_clean(self):
         """Once it is mounted."""
-        daemons = processes(self.point)
+        daemons = daemons(self.point)
         self.assertEqual(1, len(daemons))
         self.assert_clean(daemons[0])
         self.assertIsNotNone(find_mount(self.point))
@@ -175,7 +157,7 @@ class Hidden(SecretsTest):
                 process = self.start_program(*allowed(args), f"--dial-timeout={LIMIT}s",
                                              source=source, env=env)
                 connection, _ = silent.accept()
-                both = processes(self.point)
+                both = daemons(self.point)
                 self.assertEqual(2, len(both))
                 for pid in both:
                     self.assert_clean(pid)
