@@ -131,9 +131,8 @@ class SecretsTest(case.MountTest):
 
     def assert_all_clean(self):
         """Once it is mounted."""
-        daemons = daemons(self.point)
-        self.assertEqual(1, len(daemons))
-        self.assert_clean(daemons[0])
+        [daemon] = daemons(self.point)
+        self.assert_clean(daemon)
         self.assertIsNotNone(find_mount(self.point))
         self.assert_silent(read("/proc/self/mountinfo"), "mountinfo")
         self.assert_silent(read(os.path.join(self.point, ".etcdfs", "status")), "status")
