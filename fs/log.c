@@ -26,7 +26,10 @@ static gboolean in_background;
 static gboolean stderr_is_journal; /* as it was at the start */
 static char *mount_source;	   /* owned; NULL until log_identify; so the next */
 static char *mount_point;
-static char unescaped[0x80 + 3]; /* what g_strescape is to leave alone */
+
+/* What g_strescape is to leave alone. */
+#define UNESCAPED_ASCII "\"\\"
+static char unescaped[sizeof(UNESCAPED_ASCII) + 0x80];
 
 /* A line on its way to the thread that writes it. */
 typedef struct {
@@ -68,18 +71,19 @@ static const char *field(const GLogField *fields, gsize n_fields, const char *ke
 	return "";
 }
 
-/* A key may hold a newline, and nobody is to write a second line in our name. */
+/* A key may hold a newline, and nobody is to write a second line in our name; and what
+ * is not UTF-8 journalctl does not show. */
 static char *one_line(const char *message)
 {
-	return g_strescape(message, unescaped);
+	gboolean is_text = g_utf8_validate(message, -1, NULL);
+
+	return g_strescape(message, is_text ? unescaped : UNESCAPED_ASCII);
 }
 
 static void init_unescaped(void)
 {
-	char *at = unescaped;
+	char *at = g_stpcpy(unescaped, UNESCAPED_ASCII);
 
-	*at++ = '"';
-	*at++ = '\\';
 	for (int byte = 0x80; byte <= 0xff; byte++)
 		*at++ = (char)byte;
 }
@@ -252,8 +256,10 @@ void log_set_level(GLogLevelFlags level)
 
 void log_fatal(const char *message)
 {
+	g_autofree char *text = one_line(message);
+
 	if (uses_journal())
 		LOG_EVENT(G_LOG_LEVEL_CRITICAL, "MESSAGE", "%s", message);
 	if (!stderr_is_journal)
-		fprintf(stderr, "etcdfs: %s\n", message);
+		fprintf(stderr, "etcdfs: %s\n", text);
 }

@@ -83,10 +83,10 @@ class InTheJournal(LoggingTest):
                 "ETCDFS_CLUSTER_ID": status["cluster_id"], "ETCDFS_REASON": None}
         self.proxy.refuse()
         entry = log.until("lost contact")
-        last = self.seen.status()["last_error"]
+        self.assertRegex(entry["ETCDFS_ERROR"], "connection (reset|refused)")
         self.assert_has(entry, **told, PRIORITY=WARNING, ETCDFS_STATE="reconnecting",
-                        ETCDFS_ERROR=last,
-                        MESSAGE=f"lost contact with etcd at {self.proxy.endpoint}: {last}")
+                        MESSAGE=f"lost contact with etcd at {self.proxy.endpoint}: "
+                                f"{entry['ETCDFS_ERROR']}")
         self.proxy.accept()
         entry = log.until("^watching ")
         self.assert_has(entry, **told, PRIORITY=NOTICE, ETCDFS_STATE="live", ETCDFS_ERROR=None,

@@ -57,13 +57,15 @@ static void test_one_line(void)
 {
 	if (g_test_subprocess()) {
 		log_init(G_LOG_LEVEL_INFO);
-		g_message("a \"key\" with\na newline\x1b and \xc3\xa9 \xff\\");
+		g_message("a \"key\" with\na newline\x1b and \xc3\xa9 \\");
+		g_message("no \"text\": \xc3\xa9 \xff\\");
 		LOG_EVENT(G_LOG_LEVEL_MESSAGE, "ETCDFS_STATE", "live", "ETCDFS_ERROR", "",
 			  "MESSAGE", "%s %d", "formatted", 1);
 		return;
 	}
 	run_apart("/log/one-line");
-	g_test_trap_assert_stderr("etcdfs: a \"key\" with\\na newline\\033 and \xc3\xa9 \xff\\\n"
+	g_test_trap_assert_stderr("etcdfs: a \"key\" with\\na newline\\033 and \xc3\xa9 \\\n"
+				  "etcdfs: no \"text\": \\303\\251 \\377\\\n"
 				  "etcdfs: formatted 1\n");
 }
 
