@@ -51,7 +51,7 @@ static void apply(KeyspaceTree *self, const KvEvent *events, gsize n_events, gin
 	tree_write_unlock(self->tree);
 }
 
-static void seed_begin(Keyspace *keyspace, gint64 revision)
+static void seed_begin(Keyspace *keyspace, gint64 revision, guint64 n_keys)
 {
 	KeyspaceTree *self = of(keyspace);
 

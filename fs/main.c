@@ -77,6 +77,7 @@ static Watch *seed(Program *program, Options *options, GError **error)
 	WatchConfig config = {
 	    .endpoints = (const char *const *)options->endpoints,
 	    .prefix = prefix_of(options),
+	    .revision = options->rev,
 	    .dial_timeout_ms = options->dial_timeout_ms,
 	    .command_timeout_ms = options->command_timeout_ms,
 	    .keepalive_time_ms = options->keepalive_time_ms,

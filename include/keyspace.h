@@ -8,6 +8,8 @@
  *   apply | progress                   then each later revision, in order
  *   begin, page*, end                  at any time: a reseed
  *
+ * But where one revision is all that was asked for, nothing comes after its seed.
+ *
  * A seed is never seen half done: until `end`, whoever reads the listener sees
  * what was there before.  A `begin` while a seed is unfinished drops that one.
  * A reseed that turns out equal to what is there must change nothing.
@@ -32,6 +34,7 @@ typedef enum {
 	KEYSPACE_RECONNECTING, /* etcd is away; the last tree is served */
 	KEYSPACE_RESEEDING,    /* reading again, to apply the difference */
 	KEYSPACE_DENIED,       /* etcd answers, but not to us; the last tree is served */
+	KEYSPACE_FROZEN,       /* one revision, for ever: nothing is asked of etcd any more */
 } KeyspaceState;
 
 /* Why a reseed happened; each reason is counted. */
@@ -53,6 +56,7 @@ static inline const char *keyspace_state_name(KeyspaceState state)
 	    [KEYSPACE_RECONNECTING] = "reconnecting",
 	    [KEYSPACE_RESEEDING] = "reseeding",
 	    [KEYSPACE_DENIED] = "denied",
+	    [KEYSPACE_FROZEN] = "frozen",
 	};
 	return names[state];
 }
@@ -87,9 +91,10 @@ typedef struct Keyspace Keyspace;
 
 /* Embedded first in the listener's own struct. */
 struct Keyspace {
-	/* A seed at REVISION begins; it is below an earlier one when etcd's
-	 * history went back. */
-	void (*seed_begin)(Keyspace *keyspace, gint64 revision);
+	/* A seed of N_KEYS at REVISION begins; it is below an earlier one when
+	 * etcd's history went back.  The number is for who waits: N_KEYS may turn out
+	 * to be more or fewer. */
+	void (*seed_begin)(Keyspace *keyspace, gint64 revision, guint64 n_keys);
 	/* Its next keys: ascending by bytes over all pages, none twice. */
 	void (*seed_page)(Keyspace *keyspace, const KeyValue *kvs, gsize n_kvs);
 	/* Complete: what is held becomes exactly that. */

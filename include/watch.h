@@ -29,6 +29,7 @@ typedef struct {
 typedef struct {
 	const char *const *endpoints; /* HOST:PORT or unix:PATH, NULL-terminated, at least one */
 	KvBytes prefix;		      /* keys that begin with it; empty: every key */
+	gint64 revision;	      /* the one to show, for ever; 0: follow the newest */
 	guint dial_timeout_ms;	      /* for the first contact, all endpoints together */
 	guint command_timeout_ms;     /* for each unary request (a page, a probe) */
 	guint keepalive_time_ms;      /* HTTP/2 ping after so long without a byte, if only
@@ -44,10 +45,12 @@ GQuark watch_error_quark(void);
 typedef enum {
 	WATCH_ERROR_UNREACHABLE, /* names each endpoint and its reason */
 	WATCH_ERROR_REFUSED,	 /* etcd answered, and the answer was no */
+	WATCH_ERROR_REVISION,	 /* etcd does not have that of WatchConfig */
 	WATCH_ERROR_FILE,	 /* a file of WatchTls or WatchAuth; names it */
 } WatchError;
 
-/* Seeds KEYSPACE and then keeps it current from a thread of its own.  Returns
+/* Seeds KEYSPACE and then keeps it current from a thread of its own, or, with a
+ * revision in CONFIG, leaves it so and closes the connection.  Returns
  * when the first seed is complete; NULL and ERROR when there was no contact
  * within the dial timeout, or etcd refused.  KEYSPACE is borrowed until
  * watch_stop and is called from the watch's thread only.

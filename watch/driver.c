@@ -35,12 +35,13 @@ void driver_init(Driver *driver, const WatchConfig *config, Rpc *rpc, Keyspace *
 	};
 	auth_init(&driver->auth, &config->auth);
 	key_range_init(&driver->range, config->prefix);
-	seed_init(&driver->seed, &driver->range);
+	seed_init(&driver->seed, &driver->range, config->revision);
 	resume_init(&driver->resume,
 		    &(ResumeConfig){
 			.n_endpoints = endpoint_list_size(driver->endpoints),
 			.probe_us = config->keepalive_time_ms * G_TIME_SPAN_MILLISECOND,
 			.chance = g_random_int(),
+			.pinned = config->revision,
 		    });
 }
 
@@ -307,13 +308,18 @@ static gboolean driver_act(Driver *driver, const ResumeAction *action)
 		do_ask_progress(driver);
 		break;
 	case RESUME_SEED_BEGIN:
-		driver->keyspace->seed_begin(driver->keyspace, action->revision);
+		driver->keyspace->seed_begin(driver->keyspace, action->revision,
+					     driver->page.count);
 		break;
 	case RESUME_SEED_PAGE:
 		do_seed_page(driver);
 		break;
 	case RESUME_SEED_END:
 		do_seed_end(driver);
+		break;
+	case RESUME_HANG_UP:
+		rpc_hang_up(driver->rpc, RPC_WATCH);
+		rpc_hang_up(driver->rpc, RPC_BULK);
 		break;
 	case RESUME_DELIVER:
 		return do_deliver(driver, &action->batch);
@@ -429,7 +435,7 @@ static void request_message(gpointer data, const guint8 *bytes, gsize len)
 static gboolean page_was_too_large(const Driver *driver, EtcdFailure failure)
 {
 	return driver->ask == ASK_PAGE && failure == ETCD_AWAY &&
-	       (rpc_connected(driver->rpc) || driver->seed.revision != 0);
+	       (rpc_connected(driver->rpc) || driver->seed.last->len > 0);
 }
 
 /* TRUE: the request goes out again, with another token. */

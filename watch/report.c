@@ -69,6 +69,15 @@ static void log_live(Report *report, const KeyspaceStatus *status, gint64 revisi
 	report->warned = FALSE;
 }
 
+static void log_frozen(const KeyspaceStatus *status, gint64 revision)
+{
+	g_autofree char *text = g_strdup_printf(
+	    "revision %" G_GINT64_FORMAT " of etcd at %s is complete; nothing more is asked of it",
+	    revision, status->endpoint);
+
+	say(G_LOG_LEVEL_MESSAGE, status, revision, "", text);
+}
+
 static void log_state(Report *report, const KeyspaceStatus *status, gint64 revision)
 {
 	g_autofree char *text = NULL;
@@ -90,6 +99,9 @@ static void log_state(Report *report, const KeyspaceStatus *status, gint64 revis
 	case KEYSPACE_RESEEDING:
 		text = g_strdup_printf("reading everything again: %s", status->last_error);
 		say(G_LOG_LEVEL_MESSAGE, status, revision, reseed_reason(report, status), text);
+		break;
+	case KEYSPACE_FROZEN:
+		log_frozen(status, revision);
 		break;
 	}
 }

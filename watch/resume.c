@@ -43,6 +43,7 @@
 
 #include <string.h>
 
+#include "pinned.h"
 #include "reason.h"
 #include "transition.h"
 
@@ -69,6 +70,7 @@ void resume_init(Resume *resume, const ResumeConfig *config)
 void resume_clear(Resume *resume)
 {
 	g_clear_pointer(&resume->last_error, g_free);
+	g_clear_pointer(&resume->missing, g_free);
 	history_clear(&resume->history);
 	backoff_clear(&resume->backoff);
 	revisions_clear(&resume->revisions);
@@ -109,8 +111,8 @@ static void take_first_page(Resume *resume, const EtcdHeader *header, GArray *ac
 	history_see(&resume->history, header);
 	transition_show(resume, KEYSPACE_RESEEDING);
 	history_forget_anchors(&resume->history);
-	resume->seed_revision = header->revision;
-	transition_act(actions, RESUME_SEED_BEGIN)->revision = header->revision;
+	resume->seed_revision = pinned_revision(resume, header);
+	transition_act(actions, RESUME_SEED_BEGIN)->revision = resume->seed_revision;
 }
 
 /* The next request goes out before the listener gets the page, and the watch
@@ -133,9 +135,12 @@ static void step_paged(Resume *resume, const ResumeInput *input, GArray *actions
 	}
 	resume->applied = resume->seed_revision;
 	resume->dirty = FALSE;
-	transition_open(resume, actions);
+	if (!resume->config.pinned)
+		transition_open(resume, actions);
 	transition_act(actions, RESUME_SEED_PAGE);
 	transition_act(actions, RESUME_SEED_END);
+	if (resume->config.pinned)
+		pinned_freeze(resume, actions);
 }
 
 /* ---- probes ---- */
@@ -232,6 +237,10 @@ static void step_probed(Resume *resume, const ResumeInput *input, GArray *action
 	const HistoryAnchor *anchor = resume->probe_anchor;
 	const char *fault = probe_fault(resume, input);
 
+	if (resume->state == RESUME_ASKING) {
+		pinned_probed(resume, &input->probe.header, actions);
+		return;
+	}
 	if (fault) {
 		transition_doubt(resume, fault, actions);
 		return;
@@ -267,6 +276,8 @@ static void step_failed(Resume *resume, const ResumeInput *input, GArray *action
 	EtcdFailure failure = input->failure.failure;
 	gboolean anchored = resume->state == RESUME_PROBING && resume->probe_anchor;
 
+	if (pinned_failed(resume, failure, actions))
+		return;
 	if (failure == ETCD_COMPACTED && resume->state == RESUME_SEEDING) {
 		reseed_compacted(resume, actions);
 		return;
@@ -387,6 +398,10 @@ static void step_response(Resume *resume, const ResumeInput *input, GArray *acti
 	const EtcdWatch *response = input->response;
 	gboolean ours = response->watch_id == resume->watch_id;
 
+	if (resume->state == RESUME_ASKING) {
+		pinned_response(resume, response, actions);
+		return;
+	}
 	if (response->canceled || response->compact_revision != 0) {
 		take_canceled(resume, response, actions);
 		return;
@@ -407,6 +422,8 @@ static void step_response(Resume *resume, const ResumeInput *input, GArray *acti
 
 static void step_ended(Resume *resume, const ResumeInput *input, GArray *actions)
 {
+	if (pinned_failed(resume, input->failure.failure, actions))
+		return;
 	if (input->failure.failure == ETCD_REFUSED)
 		transition_refuse(resume, input->failure.reason, actions);
 	else
@@ -458,6 +475,9 @@ static void step_timer(Resume *resume, GArray *actions)
 		break;
 	case RESUME_LIVE:
 		step_live_timer(resume, actions);
+		break;
+	case RESUME_ASKING:
+		pinned_failed(resume, ETCD_AWAY, actions);
 		break;
 	default: /* armed for a state that has ended since */
 		break;

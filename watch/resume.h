@@ -8,8 +8,11 @@
  *  -------   ------------------   ---------------------------   ---------------
  *  IDLE      nothing              start                         SEEDING
  *  SEEDING   a page request       paged, more to come           SEEDING
- *                                 paged, the last one           OPENING
- *                                 failed: compacted             SEEDING
+ *                                 paged, the last one           OPENING; FROZEN
+ *                                                               if pinned
+ *                                 failed: compacted             SEEDING; ASKING
+ *                                                               if pinned
+ *                                 failed: future, if pinned     ASKING
  *                                 failed otherwise              WAITING
  *  PROBING   a probe, an audit    probed, the history is ours   OPENING
  *                                 probed, it is not             WAITING; SEEDING
@@ -27,6 +30,10 @@
  *                                 probed, history not ours
  *  WAITING   nothing              timer                         PROBING; SEEDING
  *                                                               if dirty
+ *  FROZEN    nothing
+ *  ASKING    a probe or a         any answer, none, timer       MISSING
+ *            stream
+ *  MISSING   nothing
  *
  * Where it says SEEDING after a mishap: at once after a probe and the first
  * time, by way of WAITING when the watch before did not live long.
@@ -60,6 +67,9 @@ typedef enum {
 	RESUME_OPENING,
 	RESUME_LIVE,
 	RESUME_WAITING,
+	RESUME_FROZEN,
+	RESUME_ASKING, /* for the revisions that etcd has, since ours is not one of them */
+	RESUME_MISSING,
 } ResumeState;
 
 typedef enum {
@@ -115,6 +125,7 @@ typedef enum {
 	RESUME_SEED_BEGIN,   /* tell the listener; at `revision` */
 	RESUME_SEED_PAGE,    /* the page of this input */
 	RESUME_SEED_END,
+	RESUME_HANG_UP,	 /* for good */
 	RESUME_DELIVER,	 /* `batch`; if refused, drop the rest and step EVENT_LOST */
 	RESUME_VERIFY,	 /* `batch`, an old one: the same if the listener lacks any of it */
 	RESUME_PROGRESS, /* to `revision` */
@@ -143,6 +154,7 @@ typedef struct {
 	guint n_endpoints;
 	gint64 probe_us; /* while live, between two probes; up to a half more */
 	guint32 chance;
+	gint64 pinned; /* the revision to show, for ever; 0: follow the newest */
 } ResumeConfig;
 
 typedef struct {
@@ -156,13 +168,16 @@ typedef struct {
 	guint64 replays_dropped;
 	char *last_error; /* NULL: none yet */
 	guint64 n_errors;
+	char *missing; /* why etcd does not have the revision that was asked for; NULL in any
+			* other state than MISSING */
 
 	ResumeConfig config;
 	gint64 now_us; /* of this step */
 	gboolean dirty;
-	gboolean opened;      /* a stream, ever */
-	gint64 seed_revision; /* 0: the first page is not here yet */
-	gint64 watch_id;      /* etcd's gRPC proxy gives another than it was asked for */
+	gboolean opened;       /* a stream, ever */
+	EtcdFailure asked_for; /* ASKING: which failure of the pinned revision */
+	gint64 seed_revision;  /* 0: the first page is not here yet */
+	gint64 watch_id;       /* etcd's gRPC proxy gives another than it was asked for */
 	gint64 live_since_us;
 	Backoff backoff;
 	guint failures;

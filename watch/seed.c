@@ -18,9 +18,14 @@
 /* Below this most of a page's time may be the walk, and says nothing. */
 #define PAGE_US (2 * G_TIME_SPAN_SECOND)
 
-void seed_init(Seed *seed, const KeyRange *range)
+void seed_init(Seed *seed, const KeyRange *range, gint64 pinned)
 {
-	*seed = (Seed){.range = range, .last = g_byte_array_new(), .limit_max = G_MAXINT64};
+	*seed = (Seed){
+	    .range = range,
+	    .pinned = pinned,
+	    .last = g_byte_array_new(),
+	    .limit_max = G_MAXINT64,
+	};
 	seed_restart(seed);
 }
 
@@ -31,7 +36,7 @@ void seed_clear(Seed *seed)
 
 void seed_restart(Seed *seed)
 {
-	seed->revision = 0;
+	seed->revision = seed->pinned;
 	seed->limit = MIN(FIRST_LIMIT, seed->limit_max);
 	g_byte_array_set_size(seed->last, 0);
 }

@@ -2,9 +2,9 @@
 /* seed.h - the paged range read, all pages at one revision.
  *
  * Says what to ask for next and judges what came; who calls does the asking.
- * The revision is that of the first page's header: from then on it is in every
- * request, and later headers, which tell of a store that has moved on, are not
- * looked at.
+ * The revision is that of the first page's header, unless it is pinned: from then
+ * on it is in every request, and later headers, which tell of a store that has
+ * moved on, are not looked at.
  */
 #ifndef SEED_H
 #define SEED_H
@@ -15,7 +15,8 @@
 
 typedef struct {
 	const KeyRange *range; /* borrowed */
-	gint64 revision;       /* 0 before the first page */
+	gint64 pinned;	       /* the revision to read; 0: whichever is the newest */
+	gint64 revision;       /* 0 before the first page, if it is not pinned */
 	GByteArray *last;      /* last key so far; empty: none */
 	gint64 limit;	       /* keys to ask for next */
 	gint64 limit_max;      /* never more, until a seed is done */
@@ -27,7 +28,7 @@ typedef enum {
 	SEED_BROKEN, /* not an answer etcd gives: start over */
 } SeedVerdict;
 
-void seed_init(Seed *seed, const KeyRange *range);
+void seed_init(Seed *seed, const KeyRange *range, gint64 pinned);
 void seed_clear(Seed *seed);
 
 /* Forgets every page. */

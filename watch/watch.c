@@ -41,6 +41,8 @@ static gint64 watch_dial_deadline(const Watch *watch)
 	/* from then on it is for the command timeout to say when to give up */
 	if (driver->request && rpc_connected(watch->rpc))
 		return G_MAXINT64;
+	if (driver->resume.state == RESUME_ASKING)
+		return G_MAXINT64;
 	return since_us + watch->dial_timeout_ms * G_TIME_SPAN_MILLISECOND;
 }
 
@@ -53,6 +55,10 @@ static GError *watch_start_fault(const Watch *watch)
 	if (driver->refused)
 		return g_error_new(WATCH_ERROR, WATCH_ERROR_REFUSED, "etcd at %s refused: %s",
 				   endpoint_list_current(driver->endpoints), driver->refused);
+	if (driver->resume.missing)
+		return g_error_new(WATCH_ERROR, WATCH_ERROR_REVISION, "etcd at %s: %s",
+				   endpoint_list_current(driver->endpoints),
+				   driver->resume.missing);
 	if (g_get_monotonic_time() < watch_dial_deadline(watch))
 		return NULL;
 	reasons = endpoint_list_reasons(driver->endpoints);

@@ -37,7 +37,7 @@ static void run_range(const guint8 *data, gsize len)
 	touch_range(&page);
 
 	key_range_init(&range, (KvBytes){0});
-	seed_init(&seed, &range);
+	seed_init(&seed, &range, 0);
 	if (seed_take(&seed, &page, 1) == SEED_MORE)
 		g_bytes_unref(seed_request(&seed));
 	seed_clear(&seed);

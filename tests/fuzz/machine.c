@@ -227,6 +227,8 @@ static gboolean machine_act(Machine *machine, const ResumeAction *action)
 	case RESUME_ARM:
 		do_arm(machine, action->at_us);
 		break;
+	case RESUME_HANG_UP: /* of a pinned revision alone */
+		g_assert_not_reached();
 	}
 	return TRUE;
 }
@@ -240,6 +242,9 @@ static void check_under_way(const Machine *machine)
 
 	switch (machine->resume.state) {
 	case RESUME_IDLE:
+	case RESUME_FROZEN: /* these three: as above */
+	case RESUME_ASKING:
+	case RESUME_MISSING:
 		g_assert_not_reached();
 	case RESUME_SEEDING:
 		g_assert_cmpint(machine->ask, ==, MACHINE_PAGE);

@@ -107,7 +107,7 @@ static gboolean entry_equal(const Entry *a, const Entry *b)
 	       g_bytes_equal(a->value, b->value);
 }
 
-static void log_begin(Keyspace *keyspace, gint64 revision)
+static void log_begin(Keyspace *keyspace, gint64 revision, guint64 n_keys)
 {
 	Log *log = (Log *)keyspace;
 

@@ -37,7 +37,7 @@ gint64 __wrap_g_get_monotonic_time(void)
 
 /* ---- a listener that keeps nothing, of a range without keys ---- */
 
-static void ignore_seed_begin(Keyspace *keyspace, gint64 revision)
+static void ignore_seed_begin(Keyspace *keyspace, gint64 revision, guint64 n_keys)
 {
 }
 

@@ -37,7 +37,7 @@ typedef struct {
 static void set_up(Fixture *fixture, gconstpointer data)
 {
 	key_range_init(&fixture->range, KV("a"));
-	seed_init(&fixture->seed, &fixture->range);
+	seed_init(&fixture->seed, &fixture->range, 0);
 }
 
 static void tear_down(Fixture *fixture, gconstpointer data)
@@ -82,6 +82,21 @@ static void test_pages(Fixture *fixture, gconstpointer data)
 	g_assert_cmpint(seed->revision, ==, 10);
 	seed_restart(seed);
 	assert_request(seed, KV("a"), 0);
+}
+
+static void test_pinned(Fixture *fixture, gconstpointer data)
+{
+	Seed *seed = &fixture->seed;
+
+	seed->pinned = 7;
+	for (int i = 0; i < 2; i++) {
+		seed_restart(seed);
+		assert_request(seed, KV("a"), 7);
+		g_assert_cmpint(take(seed, 10, TRUE, "abc"), ==, SEED_MORE);
+		assert_request(seed, KV("c\0"), 7);
+	}
+	g_assert_cmpint(take(seed, 15, FALSE, ""), ==, SEED_DONE);
+	g_assert_cmpint(seed->revision, ==, 7);
 }
 
 static void test_broken(Fixture *fixture, gconstpointer data)
@@ -178,6 +193,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/seed/range", test_range);
 	g_test_add("/seed/pages", Fixture, NULL, set_up, test_pages, tear_down);
+	g_test_add("/seed/pinned", Fixture, NULL, set_up, test_pinned, tear_down);
 	g_test_add("/seed/broken", Fixture, NULL, set_up, test_broken, tear_down);
 	g_test_add("/seed/empty-key", Fixture, NULL, set_up, test_empty_key, tear_down);
 	g_test_add("/seed/too-new", Fixture, NULL, set_up, test_too_new, tear_down);

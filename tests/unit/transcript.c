@@ -186,6 +186,7 @@ static void write_action(GString *out, const ResumeAction *action)
 	    [RESUME_RECEIVE] = "receive",
 	    [RESUME_SEED_PAGE] = "seed-page",
 	    [RESUME_SEED_END] = "seed-end",
+	    [RESUME_HANG_UP] = "hang-up",
 	    [RESUME_ARM] = "arm",
 	    [RESUME_OPEN] = "open",
 	    [RESUME_SEED_BEGIN] = "seed-begin",
@@ -223,8 +224,8 @@ static void write_action(GString *out, const ResumeAction *action)
 
 static void step(Resume *resume, Line *line, GString *out)
 {
-	static const char *const states[] = {"idle",	"seeding", "probing",
-					     "opening", "live",	   "waiting"};
+	static const char *const states[] = {"idle",	"seeding", "probing", "opening", "live",
+					     "waiting", "frozen",  "asking",  "missing"};
 	g_autoptr(GArray) actions = g_array_new(FALSE, FALSE, sizeof(ResumeAction));
 	ResumeState before = resume->state;
 	ResumeInput input = line_input(line);
@@ -273,6 +274,17 @@ void transcript_run(const char *expected)
 
 	transcript_init(&resume, 1, 1);
 	transcript_check(&resume, expected);
+	resume_clear(&resume);
+}
+
+void transcript_run_pinned(gint64 revision, const char *missing, const char *expected)
+{
+	Resume resume;
+
+	transcript_init(&resume, 1, 1);
+	resume.config.pinned = revision;
+	transcript_check(&resume, expected);
+	g_assert_cmpstr(resume.missing, ==, missing);
 	resume_clear(&resume);
 }
 

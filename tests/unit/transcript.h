@@ -32,6 +32,10 @@ void transcript_check(Resume *resume, const char *expected);
 /* The same from a fresh Resume with one endpoint. */
 void transcript_run(const char *expected);
 
+/* The same of one that shows REVISION alone; MISSING is what it says of it in the
+ * end, NULL if etcd has it. */
+void transcript_run_pinned(gint64 revision, const char *missing, const char *expected);
+
 /* To LIVE at revision 10, the last event being `+a@9`. */
 #define TRANSCRIPT_LIVE                                                                            \
 	"> start\n"                                                                                \
