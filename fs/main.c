@@ -191,16 +191,14 @@ static int fail(const GError *error)
 int main(int argc, char **argv)
 {
 	g_auto(Options) options = {0};
-	g_autofree gchar **translated = NULL;
 	g_autoptr(GError) error = NULL;
-	gboolean fake = FALSE;
+	gboolean is_helper = helper_is_name(argv[0]), fake = FALSE;
+	g_autofree gchar **translated = is_helper ? helper_translate(argv, &fake, &error) : NULL;
 
 	log_init(G_LOG_LEVEL_INFO);
-	if (helper_is_name(argv[0])) {
-		argv = translated = helper_translate(argv, &fake, &error);
+	if (is_helper)
 		prctl(PR_SET_NAME, "etcdfs"); /* who looks for the daemon looks for this */
-	}
-	if (!argv || !options_parse(&options, argv, environ, &error))
+	if (error || !options_parse(&options, is_helper ? translated : argv, environ, &error))
 		return fail(error);
 	if (options.action == OPTIONS_HELP)
 		return print(options_help());
