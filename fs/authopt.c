@@ -4,7 +4,10 @@
  *   --password or --password-file, --user NAME:PASSWORD,
  *   ETCDCTL_PASSWORD, ETCDCTL_USER=NAME:PASSWORD
  *
- * Two flags that both give one are a mistake.  A token is instead of all that.
+ * Two flags that both give one are a mistake.  A token is instead of all that, the
+ * first of these:
+ *
+ *   --auth-jwt-token or --auth-jwt-token-file, ETCDCTL_AUTH_JWT_TOKEN
  */
 #include "authopt.h"
 
@@ -100,13 +103,37 @@ static gboolean token_check(const Setting *token, GError **error)
 		    *c ? "a token has no blanks and only ASCII in it" : "the token is empty");
 }
 
+/* The flag beside one of a token that says who we are; NULL without. */
+static const gchar *other_than_token(const Given *given)
+{
+	if (given->auth_jwt_token && given->auth_jwt_token_file)
+		return "--auth-jwt-token";
+	return given->user ? "--user" : password_flag(given);
+}
+
+static gboolean take_token_file(Options *options, const Given *given, GError **error)
+{
+	Setting file = {given->auth_jwt_token_file, "--auth-jwt-token-file", TRUE};
+	const gchar *other = other_than_token(given);
+
+	if (other)
+		return fail(error,
+			    "--auth-jwt-token-file and %s both say who you are; leave one out",
+			    other);
+	options->auth_jwt_token_file = setting_file(&file, error);
+	return options->auth_jwt_token_file != NULL;
+}
+
 /* Who is named by a flag beats a variable. */
 static gboolean take_token(Options *options, const Given *given, gchar **environment,
 			   GError **error)
 {
 	Setting token = setting_get(given->auth_jwt_token, "--auth-jwt-token",
 				    "ETCDCTL_AUTH_JWT_TOKEN", environment);
-	const gchar *other = given->user ? "--user" : password_flag(given);
+	const gchar *other = other_than_token(given);
+
+	if (given->auth_jwt_token_file)
+		return take_token_file(options, given, error);
 
 	if (!token.text || (other && !token.by_flag))
 		return TRUE;
@@ -122,5 +149,6 @@ static gboolean take_token(Options *options, const Given *given, gchar **environ
 gboolean authopt_take(Options *options, Given *given, gchar **environment, GError **error)
 {
 	return take_token(options, given, environment, error) &&
-	       (options->auth_jwt_token || take_user(options, given, environment, error));
+	       (options->auth_jwt_token || options->auth_jwt_token_file ||
+		take_user(options, given, environment, error));
 }

@@ -79,6 +79,9 @@ static const Flag flags[] = {
     {LOGIN,
      AT(auth_jwt_token),
      {"auth-jwt-token", 0, TEXT, "Show this token instead of a login", "TOKEN"}},
+    {LOGIN,
+     AT(auth_jwt_token_file),
+     {"auth-jwt-token-file", 0, TEXT, "A file that has it, and nothing else", "FILE"}},
 
     {AWAY,
      AT(retry),

@@ -29,6 +29,7 @@ typedef struct {
 	gchar *password;
 	gchar *password_file;
 	gchar *auth_jwt_token;
+	gchar *auth_jwt_token_file;
 	gchar *retry;
 	gboolean bg;
 	gchar *max_stale;

@@ -92,6 +92,8 @@ static Watch *seed(Program *program, Options *options, GError **error)
 		},
 	    .auth =
 		{
+		    .token = options->auth_jwt_token,
+		    .token_file = options->auth_jwt_token_file,
 		    .user = options->user,
 		    .password = options->password,
 		    .password_file = options->password_file,

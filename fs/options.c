@@ -292,6 +292,7 @@ void options_clear(Options *options)
 	g_free(options->key);
 	g_free(options->user);
 	g_free(options->password_file);
+	g_free(options->auth_jwt_token_file);
 	options_forget_secrets(options);
 	g_free(options->discovery_srv);
 	g_free(options->discovery_srv_name);

@@ -44,7 +44,8 @@ typedef struct {
 	gchar *user;	       /* NULL: none */
 	gchar *password;       /* at most one of these two; neither: it is still to be asked for */
 	gchar *password_file;  /* whole path */
-	gchar *auth_jwt_token; /* then there is no user; NULL: none */
+	gchar *auth_jwt_token; /* at most one of these two, and then there is no user */
+	gchar *auth_jwt_token_file; /* whole path */
 
 	gboolean bg;	     /* without contact at start: go on trying in the background */
 	guint retry_ms;	     /* try for so long; 0: not said */

@@ -17,8 +17,12 @@ typedef struct {
 	gboolean insecure_skip_verify; /* trust whoever answers */
 } WatchTls;
 
-/* etcd's own authentication.  A token is asked for at each connection. */
+/* etcd's own authentication.  A token is asked for at each connection, unless one is
+ * given: then nothing else below counts. */
 typedef struct {
+	const char *token;	   /* NULL: none, or in the file */
+	const char *token_file;	   /* read again for each connection, and when its token is
+				    * refused; blanks around it are not the token's */
 	const char *user;	   /* NULL: none */
 	const char *password;	   /* NULL: it is in the file */
 	const char *password_file; /* read again for each token; one newline at its end is not

@@ -4,6 +4,9 @@
  * A token is worth little: it expires on the member that does not see it, dies
  * with a restart, and with any change of users or roles.  So each connection asks
  * for its own, and a request that is refused asks once more.
+ *
+ * But a token that was given is used as it is: who refuses it refuses us.  If it is in
+ * a file, another may be there by then.
  */
 #ifndef AUTH_H
 #define AUTH_H
@@ -11,19 +14,22 @@
 #include "watch.h"
 
 typedef struct {
-	char *user;	/* NULL: no authentication */
+	char *user;	/* NULL: no authentication, or a token that was given */
 	char *password; /* NULL before auth_load, if it is in a file */
 	char *password_file;
-	char *token;  /* NULL: none yet */
-	gboolean off; /* etcd says that it has no authentication */
-	guint tokens; /* asked for, for the request under way */
+	char *token_file;
+	gboolean given; /* the token */
+	char *token;	/* NULL: none yet */
+	gboolean off;	/* etcd says that it has no authentication */
+	guint tokens;	/* asked for, for the request under way */
 } Auth;
 
 /* CONFIG is copied. */
 void auth_init(Auth *auth, const WatchAuth *config);
 void auth_clear(Auth *auth);
 
-/* Reads the password again if it is in a file.  FALSE: the one before stays. */
+/* Reads the password or the token again if it is in a file.  FALSE: the one before
+ * stays. */
 gboolean auth_load(Auth *auth, GError **error);
 
 /* A new request: what it is refused for may be the age of the token. */

@@ -299,6 +299,8 @@ int main(int argc, char **argv)
 		    .user = g_getenv("KEYSPACE_LOG_USER"),
 		    .password = g_getenv("KEYSPACE_LOG_PASSWORD"),
 		    .password_file = g_getenv("KEYSPACE_LOG_PASSWORD_FILE"),
+		    .token = g_getenv("KEYSPACE_LOG_TOKEN"),
+		    .token_file = g_getenv("KEYSPACE_LOG_TOKEN_FILE"),
 		},
 	};
 	g_autoptr(GError) error = NULL;

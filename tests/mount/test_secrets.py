@@ -38,6 +38,15 @@ WAYS = [
 ]
 
 
+def token_ways(token):
+    return [
+        (["--auth-jwt-token", token], {}),
+        ([f"--auth-jwt-token={token}"], {}),
+        ([f"-oauth_jwt_token={token},umask=077"], {}),
+        ([], {"ETCDCTL_AUTH_JWT_TOKEN": token}),
+    ]
+
+
 def allowed(args):
     """ARGS without what fusermount3 refuses to an ordinary user."""
     return [arg.replace("allow_other,", "") for arg in args]
@@ -49,6 +58,8 @@ def read(path):
 
 
 class SecretsTest(case.MountTest):
+    secrets = (PASSWORD, ESCAPED, "Battery", "Horse", "Staple")
+
     def setUp(self):
         super().setUp()
         self.own_etcd()
@@ -64,6 +75,13 @@ class SecretsTest(case.MountTest):
         self.etcd.call("auth/user/add", {"name": USER, "password": PASSWORD})
         self.etcd.call("auth/user/grant", {"user": USER, "role": "root"})
         self.etcd.call("auth/enable", {})
+
+    def take_token(self):
+        """It is the secret now."""
+        self.enable_auth()
+        token = self.etcd.call("auth/authenticate", {"name": USER, "password": PASSWORD})["token"]
+        self.secrets = (token,)
+        return token
 
     def write_password(self, password):
         with open(self.password_file, "w", encoding="utf-8") as file:
@@ -120,8 +138,8 @@ class SecretsTest(case.MountTest):
         self.assert_silent(result.stderr.encode(), "standard error")
 
     def assert_silent(self, text, where):
-        for secret in (PASSWORD, ESCAPED, "Battery", "Horse", "Staple"):
-            self.assertNotIn(secret.encode(), text, f"a password in {where}")
+        for secret in self.secrets:
+            self.assertNotIn(secret.encode(), text, f"a secret in {where}")
 
     def assert_clean(self, pid):
         for name in ("cmdline", "environ", "mountinfo", "mounts"):
@@ -147,9 +165,16 @@ class Hidden(SecretsTest):
                 self.assert_all_clean()
                 self.unmount()
 
+    def test_tokens_in_the_background(self):
+        for args, env in token_ways(self.take_token()):
+            with self.subTest(args=args, env=env):
+                self.assert_mounted(self.run_program(*args, **env))
+                self.assert_all_clean()
+                self.unmount()
+
     def test_both_processes_before_the_mount(self):
         """The one that a person started waits for the one in the background."""
-        for args, env in WAYS:
+        for args, env in WAYS + token_ways(ESCAPED):
             with self.subTest(args=args, env=env), socket.create_server(("127.0.0.1", 0)) as silent:
                 silent.settimeout(LIMIT)
                 source = f"etcd://127.0.0.1:{silent.getsockname()[1]}/x/"
@@ -168,8 +193,14 @@ class Hidden(SecretsTest):
                 self.assert_silent(process.stdout.read(), "the error")
 
     def test_in_the_log(self):
+        self.assert_absent_in_log(WAYS[:1] + WAYS[-2:])
+
+    def test_tokens_in_the_log(self):
+        self.assert_absent_in_log(token_ways(self.take_token())[1:2])
+
+    def assert_absent_in_log(self, ways):
         """With -d, which logs most."""
-        for args, env in WAYS[:1] + WAYS[-2:]:
+        for args, env in ways:
             with self.subTest(args=args, env=env):
                 process = self.start_program("-d", *args, env=env)
                 said = b""

@@ -221,6 +221,84 @@ static void test_file_never_there(File *file, gconstpointer data)
 	g_assert_error(error, WATCH_ERROR, WATCH_ERROR_FILE);
 }
 
+/* ---- a token that was given ---- */
+
+static void test_given(void)
+{
+	Auth auth;
+
+	auth_init(&auth, &(WatchAuth){.token = "t", .user = "me", .password = "p"});
+	for (int connection = 0; connection < 2; connection++) {
+		auth_forget(&auth);
+		g_assert_false(auth_is_due(&auth));
+		auth_begin(&auth);
+		g_assert_cmpstr(auth.token, ==, "t");
+	}
+	g_assert_cmpint(auth_judge(&auth, "etcdserver: invalid auth token"), ==, AUTH_DENIED);
+	g_assert_cmpint(auth_judge(&auth, "etcdserver: permission denied"), ==, AUTH_DENIED);
+	auth_clear(&auth);
+}
+
+static void token_set_up(File *file, gconstpointer data)
+{
+	file_set_up(file, data);
+	auth_clear(&file->auth);
+	auth_init(&file->auth, &(WatchAuth){.token_file = file->name});
+}
+
+static void test_given_file(File *file, gconstpointer data)
+{
+	static const char *const texts[] = {"t.o-k_n", "t.o-k_n\n", " t.o-k_n\r\n\n"};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		file_write(file, texts[i]);
+		g_assert_true(auth_load(&file->auth, NULL));
+		g_assert_cmpstr(file->auth.token, ==, "t.o-k_n");
+	}
+	auth_forget(&file->auth);
+	g_assert_cmpstr(file->auth.token, ==, "t.o-k_n");
+}
+
+static void test_given_file_bad(File *file, gconstpointer data)
+{
+	static const char *const texts[][2] = {
+	    {"", "is empty"},
+	    {"\n", "is empty"},
+	    {"two words", "holds no token: a token has no blanks and only ASCII in it"},
+	    {"w\303\266rt", "holds no token: a token has no blanks and only ASCII in it"},
+	};
+
+	file_write(file, "before");
+	g_assert_true(auth_load(&file->auth, NULL));
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autofree char *message = g_strdup_printf("--auth-jwt-token-file %s: %s",
+							   file->name, texts[i][1]);
+
+		file_write(file, texts[i][0]);
+		g_assert_false(auth_load(&file->auth, &error));
+		g_assert_error(error, WATCH_ERROR, WATCH_ERROR_FILE);
+		g_assert_cmpstr(error->message, ==, message);
+		g_assert_cmpstr(file->auth.token, ==, "before");
+	}
+}
+
+/* Once for each request, since another may be there by then. */
+static void test_given_file_refused(File *file, gconstpointer data)
+{
+	for (int request = 0; request < 2; request++) {
+		auth_begin(&file->auth);
+		g_assert_cmpint(auth_judge(&file->auth, "etcdserver: permission denied"), ==,
+				AUTH_DENIED);
+		g_assert_cmpint(auth_judge(&file->auth, "etcdserver: invalid auth token"), ==,
+				AUTH_RETRY);
+		g_assert_cmpint(auth_judge(&file->auth, "etcdserver: invalid auth token"), ==,
+				AUTH_DENIED);
+	}
+}
+
+#define ADD_GIVEN(name, test)                                                                      \
+	g_test_add("/auth/given/" name, File, NULL, token_set_up, test, file_tear_down)
 #define ADD(name, test) g_test_add("/auth/" name, File, NULL, file_set_up, test, file_tear_down)
 
 int main(int argc, char **argv)
@@ -236,6 +314,10 @@ int main(int argc, char **argv)
 	g_test_add_func("/auth/off", test_off);
 	g_test_add_func("/auth/off-and-on", test_off_and_on);
 	g_test_add_func("/auth/off-elsewhere", test_off_elsewhere);
+	g_test_add_func("/auth/given", test_given);
+	ADD_GIVEN("file", test_given_file);
+	ADD_GIVEN("file-bad", test_given_file_bad);
+	ADD_GIVEN("file-refused", test_given_file_refused);
 	ADD("file", test_file);
 	ADD("file-gone", test_file_gone);
 	ADD("file-never-there", test_file_never_there);

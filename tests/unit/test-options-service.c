@@ -152,6 +152,17 @@ static void test_token(void)
 	g_assert_cmpstr(user.user, ==, "u");
 }
 
+static void test_token_file(void)
+{
+	g_auto(Options) options;
+
+	parse_ok(&options, "-o auth_jwt_token_file=/t /mnt",
+		 "ETCDCTL_AUTH_JWT_TOKEN=t ETCDCTL_USER=u:p");
+	g_assert_cmpstr(options.auth_jwt_token_file, ==, "/t");
+	g_assert_null(options.auth_jwt_token);
+	g_assert_null(options.user);
+}
+
 static void test_token_hidden(void)
 {
 	g_auto(GStrv)
@@ -333,6 +344,11 @@ static const Mistake mistakes[] = {
     {"--discovery-srv=x --insecure-discovery=maybe /mnt", NULL, {"=maybe", "neither"}},
     {"--auth-jwt-token= /mnt", NULL, {"--auth-jwt-token", "empty"}},
     {"--auth-jwt-token=SECRET\t /mnt", NULL, {"--auth-jwt-token", "ASCII"}},
+    {"--auth-jwt-token-file= /mnt", NULL, {"--auth-jwt-token-file", "missing"}},
+    {"--auth-jwt-token-file=/t --auth-jwt-token=SECRET /mnt",
+     NULL,
+     {"--auth-jwt-token-file", "--auth-jwt-token"}},
+    {"--auth-jwt-token-file=/t --user=u /mnt", NULL, {"--auth-jwt-token-file", "--user"}},
     {"--auth-jwt-token=SECRET --user=u /mnt", NULL, {"--auth-jwt-token", "--user"}},
     {"--auth-jwt-token=SECRET --password=SECRET /mnt", NULL, {"--auth-jwt-token", "--password"}},
 };
@@ -361,6 +377,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/options-service/level", test_level);
 	g_test_add_func("/options-service/discovery", test_discovery);
 	g_test_add_func("/options-service/token", test_token);
+	g_test_add_func("/options-service/token-file", test_token_file);
 	g_test_add_func("/options-service/token-hidden", test_token_hidden);
 	g_test_add_func("/options-service/file", test_file);
 	g_test_add_func("/options-service/file-overridden", test_file_overridden);
