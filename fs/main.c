@@ -151,6 +151,8 @@ static gboolean run(Options *options, GError **error)
 	    .options = (const char *const *)options->mount_options,
 	    .allow_other = options->allow_other,
 	    .single_thread = options->single_thread,
+	    .max_threads = options->max_threads,
+	    .max_idle_threads = options->max_idle_threads,
 	    .privileged = privileged,
 	};
 	if (mount_checks_announcer(&config) && options->uid != geteuid()) {

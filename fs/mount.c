@@ -124,6 +124,10 @@ static int run_loop(Mount *mount)
 
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	fuse_loop_cfg_set_clone_fd(config, 1);
+	if (mount->config.max_threads > 0)
+		fuse_loop_cfg_set_max_threads(config, mount->config.max_threads);
+	if (mount->config.max_idle_threads > 0)
+		fuse_loop_cfg_set_idle_threads(config, mount->config.max_idle_threads);
 	int r = fuse_session_loop_mt(mount->session, config);
 	fuse_loop_cfg_destroy(config);
 	return r;

@@ -18,6 +18,8 @@ typedef struct {
 	const char *const *options; /* more of libfuse's, NULL-terminated */
 	gboolean allow_other;
 	gboolean single_thread;
+	guint max_threads; /* that answer requests; 0: libfuse's choice, as the next */
+	guint max_idle_threads;
 	gboolean privileged; /* mountpoint_is_privileged */
 } MountConfig;
 
