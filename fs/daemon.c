@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +30,7 @@ int daemon_fork(void)
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -1;
+	pid_t parent = getpid();
 	pid_t child = fork();
 	if (child < 0) {
 		close(fds[0]);
@@ -38,6 +41,10 @@ int daemon_fork(void)
 	if (child > 0)
 		_exit(wait_for_child(child, fds[0]));
 	setsid();
+	/* Who gives up waiting for us, with Ctrl-C, wants no mount later. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(EXIT_FAILURE);
 	return fds[1];
 }
 
@@ -50,6 +57,7 @@ void daemon_ready(int ready_fd)
 			dup2(null, fd);
 	if (null > STDERR_FILENO)
 		close(null);
+	prctl(PR_SET_PDEATHSIG, 0);
 	/* Any directory but this one could not be unmounted or removed. */
 	if (chdir("/") < 0)
 		g_warning("cannot change to the root directory: %s", g_strerror(errno));

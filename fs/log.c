@@ -254,12 +254,22 @@ void log_set_level(GLogLevelFlags level)
 	g_atomic_int_set(&log_requests, level >= G_LOG_LEVEL_DEBUG);
 }
 
-void log_fatal(const char *message)
+static void log_twice(GLogLevelFlags level, const char *message)
 {
 	g_autofree char *text = one_line(message);
 
 	if (uses_journal())
-		LOG_EVENT(G_LOG_LEVEL_CRITICAL, "MESSAGE", "%s", message);
+		LOG_EVENT(level, "MESSAGE", "%s", message);
 	if (!stderr_is_journal)
 		fprintf(stderr, "etcdfs: %s\n", text);
+}
+
+void log_fatal(const char *message)
+{
+	log_twice(G_LOG_LEVEL_CRITICAL, message);
+}
+
+void log_warn_starter(const char *message)
+{
+	log_twice(G_LOG_LEVEL_WARNING, message);
 }

@@ -18,6 +18,7 @@
 #include "mountpoint.h"
 #include "options.h"
 #include "password.h"
+#include "patience.h"
 #include "watch.h"
 
 /* Of a command line that cannot be meant; all else is EXIT_FAILURE. */
@@ -79,6 +80,8 @@ static Watch *seed(Program *program, Options *options, GError **error)
 	    .prefix = prefix_of(options),
 	    .revision = options->rev,
 	    .dial_timeout_ms = options->dial_timeout_ms,
+	    .retry_ms = options->retry_ms,
+	    .retry_forever = options->bg && options->retry_ms == 0,
 	    .command_timeout_ms = options->command_timeout_ms,
 	    .keepalive_time_ms = options->keepalive_time_ms,
 	    .keepalive_timeout_ms = options->keepalive_timeout_ms,
@@ -99,20 +102,77 @@ static Watch *seed(Program *program, Options *options, GError **error)
 		    .password_file = options->password_file,
 		},
 	};
-	Watch *watch = watch_start(&config, keyspace_tree_keyspace(program->keyspace), error);
+	Watch *watch = watch_begin(&config, keyspace_tree_keyspace(program->keyspace), error);
 	options_forget_secrets(options);
 	return watch;
 }
 
-/* Serves until the mount is gone.  READY_FD: of daemon_fork, or -1. */
-static gboolean serve(Program *program, Options *options, const MountConfig *config, int ready_fd,
-		      GError **error)
+/* There is no contact yet, and the user lets us go on without. */
+static void keep_trying(const Options *options, const GError *reason, int *ready_fd)
+{
+	gboolean leaves = options->bg && *ready_fd >= 0;
+	g_autofree char *text = g_strdup_printf("%s; trying again%s", reason->message,
+						leaves ? " in the background" : "");
+
+	log_warn_starter(text);
+	if (leaves)
+		daemon_ready(*ready_fd);
+	if (leaves)
+		*ready_fd = -1;
+}
+
+/* FALSE without ERROR: somebody asked us to leave. */
+static gboolean wait_started(Watch *watch, Patience *patience, const Options *options,
+			     int *ready_fd, GError **error)
+{
+	while (patience_wait(patience)) {
+		g_autoptr(GError) reason = NULL;
+
+		switch (watch_check_start(watch, &reason)) {
+		case WATCH_STARTED:
+			return TRUE;
+		case WATCH_FAILED:
+			g_propagate_error(error, g_steal_pointer(&reason));
+			return FALSE;
+		case WATCH_TRYING:
+			if (reason)
+				keep_trying(options, reason, ready_fd);
+			break;
+		case WATCH_STARTING:
+			break;
+		}
+	}
+	return FALSE;
+}
+
+/* Nobody may be there yet to see that something else was mounted meanwhile. */
+static Mount *make_mount(Program *program, const MountConfig *config, gboolean bg, GError **error)
+{
+	g_autofree char *mountpoint = bg ? mountpoint_check(config->mountpoint, config->privileged,
+							    error)
+					 : NULL;
+
+	if (bg && !mountpoint)
+		return NULL;
+	return mount_new(config, &program->fs, program->announcer, error);
+}
+
+/* Serves until the mount is gone, or somebody asks us to leave.  READY_FD: of
+ * daemon_fork, or -1. */
+static void serve(Program *program, Options *options, const MountConfig *config, int ready_fd,
+		  GError **error)
 {
 	Watch *watch = seed(program, options, error);
+	Mount *mount = NULL;
 	if (!watch)
-		return FALSE;
+		return;
 
-	Mount *mount = mount_new(config, &program->fs, program->announcer, error);
+	/* It stays until the mount heeds signals itself. */
+	g_auto(Patience) patience = {0};
+	patience_init(&patience, watch_start_fd(watch));
+	if (wait_started(watch, &patience, options, &ready_fd, error))
+		mount = make_mount(program, config, options->bg, error);
+	patience_clear(&patience);
 	if (mount) {
 		g_message("%s is mounted on %s", config->source, config->mountpoint);
 		if (ready_fd >= 0)
@@ -123,7 +183,6 @@ static gboolean serve(Program *program, Options *options, const MountConfig *con
 	watch_stop(watch);
 	if (mount)
 		mount_free(mount);
-	return mount != NULL;
 }
 
 /* Asks for the password that nobody gave. */
@@ -139,6 +198,7 @@ static gboolean complete_login(Options *options, GError **error)
 
 static gboolean run(Options *options, GError **error)
 {
+	g_autoptr(GError) fault = NULL;
 	gboolean privileged = mountpoint_is_privileged(options->mountpoint);
 	g_autofree char *mountpoint = mountpoint_check(options->mountpoint, privileged, error);
 	if (!mountpoint)
@@ -174,9 +234,12 @@ static gboolean run(Options *options, GError **error)
 		log_background();
 	Program program;
 	program_init(&program, options, &config);
-	gboolean ok = serve(&program, options, &config, ready_fd, error);
+	serve(&program, options, &config, ready_fd, &fault);
 	program_clear(&program);
-	return ok;
+	if (!fault)
+		return TRUE;
+	g_propagate_error(error, g_steal_pointer(&fault));
+	return FALSE;
 }
 
 static int print(char *text)

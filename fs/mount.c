@@ -231,6 +231,12 @@ static gboolean start_announcer(Mount *mount, GError **error)
 			    g_strerror(-r));
 		return FALSE;
 	}
+	/* Two that had waited for the same etcd find the place empty at the same time. */
+	if (mountpoint_is_stacked(mount->mount_id)) {
+		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
+			    "%s: somebody else has just mounted there", mountpoint);
+		return FALSE;
+	}
 	if (mount->config.privileged && !open_clone(mount, error))
 		return FALSE;
 	announcer_start(mount->announcer, mount->session, mount->clone_fd, mountpoint, dev);

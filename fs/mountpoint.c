@@ -222,6 +222,15 @@ char *mountpoint_of_mount(guint64 mount_id)
 	return fs ? g_strdup(mnt_fs_get_target(fs)) : NULL;
 }
 
+gboolean mountpoint_is_stacked(guint64 mount_id)
+{
+	g_autoptr(MountTable) table = mnt_new_table_from_file(MOUNTPOINT_MOUNTINFO);
+	struct libmnt_fs *fs = table ? find_mount(table, mount_id) : NULL;
+	struct libmnt_fs *below = fs ? find_mount(table, (guint64)mnt_fs_get_parent_id(fs)) : NULL;
+
+	return below && g_strcmp0(mnt_fs_get_target(fs), mnt_fs_get_target(below)) == 0;
+}
+
 gboolean mountpoint_mount_exists(guint64 mount_id)
 {
 	g_autoptr(MountTable) table = mnt_new_table_from_file(MOUNTPOINT_MOUNTINFO);

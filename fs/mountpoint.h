@@ -27,6 +27,9 @@ int mountpoint_identify(const char *path, guint64 *ret_mount_id, dev_t *ret_dev)
  * nowhere (any more). */
 char *mountpoint_of_mount(guint64 mount_id);
 
+/* Whether it is on another mount's root: somebody mounted on the same place. */
+gboolean mountpoint_is_stacked(guint64 mount_id);
+
 /* Whether it is visible.  When in doubt, it is: who is wrong then only stays too long. */
 gboolean mountpoint_mount_exists(guint64 mount_id);
 

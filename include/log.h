@@ -48,6 +48,10 @@ void log_set_level(GLogLevelFlags level);
  * somebody's.  The main thread only. */
 void log_fatal(const char *message);
 
+/* A warning that whoever started us is to see as well, as long as standard error is
+ * somebody's.  The main thread only. */
+void log_warn_starter(const char *message);
+
 /* The calling thread is going to have descriptors of its own; returns the one that it
  * must keep to log.  What goes elsewhere than to standard error is written by another
  * thread: whoever calls log_flush when log_handed_over_fd is readable.  Until then it is

@@ -35,10 +35,12 @@ typedef struct {
 	KvBytes prefix;		      /* keys that begin with it; empty: every key */
 	gint64 revision;	      /* the one to show, for ever; 0: follow the newest */
 	guint dial_timeout_ms;	      /* for the first contact, all endpoints together */
-	guint command_timeout_ms;     /* for each unary request (a page, a probe) */
-	guint keepalive_time_ms;      /* HTTP/2 ping after so long without a byte, if only
-				       * 6 s, and a probe after so long */
-	guint keepalive_timeout_ms;   /* and the connection is dead after so long */
+	guint retry_ms;		      /* go on trying for so long, if that is more */
+	gboolean retry_forever;
+	guint command_timeout_ms;   /* for each unary request (a page, a probe) */
+	guint keepalive_time_ms;    /* HTTP/2 ping after so long without a byte, if only
+				     * 6 s, and a probe after so long */
+	guint keepalive_timeout_ms; /* and the connection is dead after so long */
 	WatchTls tls;
 	WatchAuth auth;
 } WatchConfig;
@@ -53,13 +55,30 @@ typedef enum {
 	WATCH_ERROR_FILE,	 /* a file of WatchTls or WatchAuth; names it */
 } WatchError;
 
+/* How far the start has come. */
+typedef enum {
+	WATCH_STARTING, /* nobody knows yet */
+	WATCH_TRYING,	/* no contact within the dial timeout, for whatever reason; it goes on */
+	WATCH_STARTED,	/* the first seed is complete */
+	WATCH_FAILED,
+} WatchStart;
+
 /* Seeds KEYSPACE and then keeps it current from a thread of its own, or, with a
- * revision in CONFIG, leaves it so and closes the connection.  Returns
- * when the first seed is complete; NULL and ERROR when there was no contact
- * within the dial timeout, or etcd refused.  KEYSPACE is borrowed until
- * watch_stop and is called from the watch's thread only.
+ * revision in CONFIG, leaves it so and closes the connection.  KEYSPACE is borrowed
+ * until watch_stop and is called from the watch's thread only.  NULL and ERROR: a file
+ * cannot be read.
  *
  * gRPC starts threads here: call it after the last fork. */
+Watch *watch_begin(const WatchConfig *config, Keyspace *keyspace, GError **error);
+
+/* Readable whenever watch_check_start has something new to say; borrowed. */
+int watch_start_fd(const Watch *watch);
+
+/* ERROR is set with WATCH_TRYING, once for each reason, and with WATCH_FAILED, once: after
+ * that, there is only watch_stop.  The thread that called watch_begin. */
+WatchStart watch_check_start(Watch *watch, GError **error);
+
+/* Both in one: returns when the first seed is complete; NULL and ERROR when it failed. */
 Watch *watch_start(const WatchConfig *config, Keyspace *keyspace, GError **error);
 
 /* Cancels what is under way, joins the thread, frees.  No call into the keyspace

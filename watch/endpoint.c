@@ -100,3 +100,11 @@ char *endpoint_list_reasons(const EndpointList *list)
 	}
 	return g_string_free(text, FALSE);
 }
+
+gboolean endpoint_list_all(const EndpointList *list, gboolean (*fits)(const char *reason))
+{
+	for (guint i = 0; i < list->n; i++)
+		if (!list->endpoints[i].reason || !fits(list->endpoints[i].reason))
+			return FALSE;
+	return TRUE;
+}

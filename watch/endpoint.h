@@ -31,4 +31,7 @@ void endpoint_list_blame(EndpointList *list, const char *reason, gint64 now_us);
 /* "a:1: connection refused; b:1: no answer", each endpoint once. */
 char *endpoint_list_reasons(const EndpointList *list);
 
+/* Whether each endpoint has failed, the last time for a reason that FITS. */
+gboolean endpoint_list_all(const EndpointList *list, gboolean (*fits)(const char *reason));
+
 #endif

@@ -70,6 +70,15 @@ static const char *const refusals[] = {
     "user name is empty",
 };
 
+/* What another attempt cannot mend: the beginnings of reasons above.  Not among them is
+ * what an etcd that is just starting, or stopping, may look like. */
+static const char *const mistakes[] = {
+    "the server's certificate is not trusted",
+    "the server's certificate does not name",
+    "the server refuses --cert: ",
+    "libssl refuses --cert",
+};
+
 static char *one_line(const char *text, gsize len)
 {
 	char *line = g_utf8_make_valid(text, len);
@@ -116,6 +125,14 @@ gboolean reason_is_refusal(const char *text)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(refusals); i++)
 		if (strstr(text, refusals[i]))
+			return TRUE;
+	return FALSE;
+}
+
+gboolean reason_is_mistake(const char *reason)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(mistakes); i++)
+		if (g_str_has_prefix(reason, mistakes[i]))
 			return TRUE;
 	return FALSE;
 }

@@ -13,4 +13,7 @@ char *reason_from_text(const char *text, gsize len);
  * is refused is cancelled with such a text and no code. */
 gboolean reason_is_refusal(const char *text);
 
+/* Whether REASON, of reason_from_text, stays until a person does something about it. */
+gboolean reason_is_mistake(const char *reason);
+
 #endif

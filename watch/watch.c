@@ -12,6 +12,7 @@
 
 #include "driver.h"
 #include "report.h"
+#include "start.h"
 
 /* etcd takes more than one ping in 5 s for abuse, and closes the connection. */
 #define KEEPALIVE_MIN_MS 6000
@@ -21,66 +22,16 @@ struct Watch {
 	Rpc *rpc; /* but rpc_wake is anybody's */
 	Driver driver;
 	Report report;
-	guint dial_timeout_ms;
-	gint64 started_us;
 
-	GThread *thread;
-	GMutex lock;
-	GCond settled_cond;
-	gboolean settled; /* under lock: the first seed is complete, or `error` */
-	GError *error;	  /* under lock until settled */
+	Start start;
+	GThread *thread; /* NULL: there is none */
 };
-
-static gint64 watch_dial_deadline(const Watch *watch)
-{
-	const Driver *driver = &watch->driver;
-	gint64 since_us = MAX(watch->started_us, driver->contact_us);
-
-	if (driver->seeded)
-		return G_MAXINT64;
-	/* from then on it is for the command timeout to say when to give up */
-	if (driver->request && rpc_connected(watch->rpc))
-		return G_MAXINT64;
-	if (driver->resume.state == RESUME_ASKING)
-		return G_MAXINT64;
-	return since_us + watch->dial_timeout_ms * G_TIME_SPAN_MILLISECOND;
-}
-
-/* NULL: no reason to give up. */
-static GError *watch_start_fault(const Watch *watch)
-{
-	const Driver *driver = &watch->driver;
-	g_autofree char *reasons = NULL;
-
-	if (driver->refused)
-		return g_error_new(WATCH_ERROR, WATCH_ERROR_REFUSED, "etcd at %s refused: %s",
-				   endpoint_list_current(driver->endpoints), driver->refused);
-	if (driver->resume.missing)
-		return g_error_new(WATCH_ERROR, WATCH_ERROR_REVISION, "etcd at %s: %s",
-				   endpoint_list_current(driver->endpoints),
-				   driver->resume.missing);
-	if (g_get_monotonic_time() < watch_dial_deadline(watch))
-		return NULL;
-	reasons = endpoint_list_reasons(driver->endpoints);
-	return g_error_new(WATCH_ERROR, WATCH_ERROR_UNREACHABLE,
-			   "etcd not reachable within %g s: %s", watch->dial_timeout_ms / 1000.0,
-			   reasons);
-}
-
-static void watch_settle(Watch *watch, GError *error)
-{
-	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&watch->lock);
-
-	watch->settled = TRUE;
-	watch->error = error;
-	g_cond_signal(&watch->settled_cond);
-}
 
 /* FALSE: told to stop. */
 static gboolean watch_turn(Watch *watch)
 {
 	Driver *driver = &watch->driver;
-	gint64 deadline_us = MIN(driver->timer_us, watch_dial_deadline(watch));
+	gint64 deadline_us = MIN(driver->timer_us, start_deadline(&watch->start, driver));
 
 	if (rpc_wait(watch->rpc, deadline_us) == RPC_WOKEN)
 		return FALSE;
@@ -89,27 +40,24 @@ static gboolean watch_turn(Watch *watch)
 	return TRUE;
 }
 
-/* The first seed is complete, and so is the first attempt to watch from there:
- * whoever started us then sees a state that means something. */
-static gboolean watch_is_up(const Watch *watch)
+/* TRUE: go on. */
+static gboolean watch_run_start(Watch *watch)
 {
-	return watch->driver.seeded && watch->driver.resume.state != RESUME_OPENING;
+	driver_start(&watch->driver);
+	do
+		if (!watch_turn(watch))
+			return FALSE;
+	while (!start_check(&watch->start, &watch->driver));
+	return watch->driver.seeded;
 }
 
 static gpointer watch_run(gpointer data)
 {
 	Watch *watch = data;
-	GError *error = NULL;
 
-	driver_start(&watch->driver);
-	while (!watch_is_up(watch) && !error) {
-		if (!watch_turn(watch))
-			return NULL;
-		error = watch_start_fault(watch);
-	}
-	watch_settle(watch, error);
-	while (!error && watch_turn(watch))
-		;
+	if (watch_run_start(watch))
+		while (watch_turn(watch))
+			;
 	return NULL;
 }
 
@@ -122,12 +70,9 @@ static Watch *watch_new(const WatchConfig *config, Keyspace *keyspace)
 	};
 
 	watch->rpc = rpc_new(&settings);
-	watch->dial_timeout_ms = config->dial_timeout_ms;
-	watch->started_us = g_get_monotonic_time();
+	start_init(&watch->start, config);
 	driver_init(&watch->driver, config, watch->rpc, keyspace);
 	report_init(&watch->report, keyspace);
-	g_mutex_init(&watch->lock);
-	g_cond_init(&watch->settled_cond);
 	return watch;
 }
 
@@ -137,18 +82,8 @@ static void watch_free(Watch *watch)
 	rpc_free(watch->rpc);
 	driver_clear(&watch->driver);
 	report_clear(&watch->report);
-	g_mutex_clear(&watch->lock);
-	g_cond_clear(&watch->settled_cond);
+	start_clear(&watch->start);
 	g_free(watch);
-}
-
-static GError *watch_wait_settled(Watch *watch)
-{
-	g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&watch->lock);
-
-	while (!watch->settled)
-		g_cond_wait(&watch->settled_cond, &watch->lock);
-	return g_steal_pointer(&watch->error);
 }
 
 /* Signals are for the thread that called: ours and gRPC's, which inherit its
@@ -167,28 +102,44 @@ static Watch *watch_launch(const WatchConfig *config, Keyspace *keyspace, GError
 	return watch;
 }
 
-/* NULL: every change arrives from here on. */
-static GError *watch_wait_started(Watch *watch)
+Watch *watch_begin(const WatchConfig *config, Keyspace *keyspace, GError **error)
 {
-	GError *fault = watch_wait_settled(watch);
+	Watch *watch = watch_launch(config, keyspace, error);
 
-	if (fault)
-		g_thread_join(watch->thread);
-	return fault;
+	if (watch->thread)
+		return watch;
+	watch_free(watch);
+	return NULL;
+}
+
+int watch_start_fd(const Watch *watch)
+{
+	return watch->start.fd;
+}
+
+WatchStart watch_check_start(Watch *watch, GError **error)
+{
+	return start_hear(&watch->start, error);
 }
 
 Watch *watch_start(const WatchConfig *config, Keyspace *keyspace, GError **error)
 {
-	GError *fault = NULL;
-	Watch *watch = watch_launch(config, keyspace, &fault);
+	Watch *watch = watch_begin(config, keyspace, error);
 
-	if (!fault)
-		fault = watch_wait_started(watch);
-	if (!fault)
-		return watch;
-	watch_free(watch);
-	g_propagate_error(error, fault);
-	return NULL;
+	while (watch) {
+		GPollFD fd = {.fd = watch_start_fd(watch), .events = G_IO_IN};
+		g_autoptr(GError) reason = NULL;
+
+		g_poll(&fd, 1, -1);
+		WatchStart stage = watch_check_start(watch, &reason);
+		if (stage == WATCH_STARTED)
+			break;
+		if (stage == WATCH_FAILED) {
+			g_propagate_error(error, g_steal_pointer(&reason));
+			watch_stop(g_steal_pointer(&watch));
+		}
+	}
+	return watch;
 }
 
 void watch_stop(Watch *watch)

@@ -29,6 +29,25 @@ static void test_reasons(void)
 	g_assert_cmpstr(reasons, ==, "a:1: refused; b:2: no answer; c:3: no answer");
 }
 
+static gboolean is_refused(const char *reason)
+{
+	return g_str_equal(reason, "refused");
+}
+
+static void test_all(void)
+{
+	g_autoptr(EndpointList) list = endpoint_list_new(names);
+
+	for (int i = 0; i < 3; i++) {
+		g_assert_false(endpoint_list_all(list, is_refused));
+		endpoint_list_next(list, 0);
+		endpoint_list_blame(list, "refused", 0);
+	}
+	g_assert_true(endpoint_list_all(list, is_refused));
+	endpoint_list_blame(list, "other", 0);
+	g_assert_false(endpoint_list_all(list, is_refused));
+}
+
 static void test_one_alone(void)
 {
 	static const char *const one[] = {"a:1", NULL};
@@ -95,6 +114,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/endpoint/in-turn", test_in_turn);
 	g_test_add_func("/endpoint/reasons", test_reasons);
+	g_test_add_func("/endpoint/all", test_all);
 	g_test_add_func("/endpoint/one-alone", test_one_alone);
 	g_test_add_func("/endpoint/set-aside", test_set_aside);
 	g_test_add_func("/endpoint/set-aside-longer", test_set_aside_longer);

@@ -109,6 +109,15 @@ static void test_refusal(void)
 	g_assert_false(reason_is_refusal(""));
 }
 
+static void test_mistake(void)
+{
+	g_assert_true(reason_is_mistake("the server's certificate does not name this host"));
+	g_assert_true(reason_is_mistake("the server refuses --cert: expired"));
+	/* as when a server ends in the middle of a handshake */
+	g_assert_false(reason_is_mistake("the server refuses --cert, or misses it: none given"));
+	g_assert_false(reason_is_mistake("connection refused"));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -120,5 +129,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/reason/others", test_others);
 	g_test_add_func("/reason/one-line", test_one_line);
 	g_test_add_func("/reason/refusal", test_refusal);
+	g_test_add_func("/reason/mistake", test_mistake);
 	return g_test_run();
 }
