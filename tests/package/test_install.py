@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""meson install and ninja uninstall, into a directory that stands for /.
+
+BUILD names the build.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import case  # noqa: E402
+
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+# Below the prefix, or /: all of it.
+FILES = """\
+{bindir}/etcdfs
+{datadir}/doc/etcdfs/LICENSE
+{datadir}/doc/etcdfs/README.md
+{sbindir}/mount.etcdfs
+{sbindir}/mount.fuse.etcdfs
+"""
+# What is made only where rst2man is.
+PAGES = """\
+"""
+
+
+def run(*command, **options):
+    return subprocess.run(command, check=True, text=True, stdin=subprocess.DEVNULL,
+                          capture_output=True, **options).stdout
+
+
+class Install(case.MountTest):
+    def setUp(self):
+        super().setUp()
+        self.build = os.environ["BUILD"]
+        options = json.loads(run("meson", "introspect", "--buildoptions", self.build))
+        self.option = {option["name"]: option["value"] for option in options}
+        self.root = os.path.join(self.directory, "root")
+        self.environment = {**os.environ, "DESTDIR": self.root}
+        self.keep_what_is_known()
+        run("meson", "install", "-C", self.build, "--no-rebuild", env=self.environment)
+
+    def keep_what_is_known(self):
+        """Of an earlier installation, by which a person will uninstall it."""
+        log = os.path.join(self.build, "meson-logs", "install-log.txt")
+        kept = os.path.join(self.directory, "install-log.txt")
+        if os.path.exists(log):
+            shutil.copy2(log, kept)
+            self.addCleanup(shutil.copy2, kept, log)
+
+    def installed(self):
+        return {os.path.join(where, name)[len(self.root):]
+                for where, _, names in os.walk(self.root) for name in names}
+
+    def at(self, *names):
+        """Where the file of these NAMES is, one of the directories of the build first."""
+        place = os.path.join(self.option["prefix"], self.option[names[0]], *names[1:])
+        return self.root + place
+
+    def test_every_file_and_no_other(self):
+        wanted = (FILES + PAGES).format_map(self.option).splitlines()
+        self.assertEqual(sorted(os.path.join(self.option["prefix"], name) for name in wanted),
+                         sorted(self.installed()))
+
+    def test_uninstall_leaves_nothing(self):
+        run("ninja", "-C", self.build, "uninstall", env=self.environment)
+        self.assertEqual(set(), self.installed())
+
+    def test_program_runs_from_there(self):
+        version = run(self.at("bindir", "etcdfs"), "--version")
+        self.assertIn(f"etcdfs {self.version()}\n", version)
+
+    def version(self):
+        return json.loads(run("meson", "introspect", "--projectinfo", self.build))["version"]
+
+    def test_helpers_are_the_program(self):
+        for name in "mount.etcdfs", "mount.fuse.etcdfs":
+            self.assertTrue(os.path.samefile(self.at("bindir", "etcdfs"), self.at("sbindir", name)))
+
+
+class Packages(case.MountTest):
+    """What is written in two places."""
+
+    def test_packages_to_build_with(self):
+        """Those of tools/deps and of debian/control."""
+        with open(os.path.join(SOURCE, "tools", "deps"), encoding="utf-8") as deps:
+            ours = re.search(r"^build_packages=\((.*?)\)", deps.read(), re.MULTILINE | re.DOTALL)[1]
+        with open(os.path.join(SOURCE, "tools", "debian", "control"), encoding="utf-8") as control:
+            debians = re.search(r"^Build-Depends:\n((?: .*\n)+)", control.read(), re.MULTILINE)[1]
+        # Debian has the compiler and meson's ninja in any case.
+        taken = {"gcc", "libc6-dev", "ninja-build"}
+        self.assertEqual(set(), set(shlex.split(ours)) - taken - set(re.findall(r"^ ([\w.+-]+)", debians,
+                                                                               re.MULTILINE)))
+
+
+if __name__ == "__main__":
+    case.main()
