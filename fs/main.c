@@ -83,6 +83,7 @@ static Watch *seed(Program *program, Options *options, GError **error)
 	    .retry_ms = options->retry_ms,
 	    .retry_forever = options->bg && options->retry_ms == 0,
 	    .command_timeout_ms = options->command_timeout_ms,
+	    .max_stale_ms = options->max_stale_ms,
 	    .keepalive_time_ms = options->keepalive_time_ms,
 	    .keepalive_timeout_ms = options->keepalive_timeout_ms,
 	    .tls =

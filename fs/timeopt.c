@@ -23,7 +23,8 @@ static const DurationRule keepalive_timeout = {"--keepalive-timeout", "ETCDCTL_K
 					       10000, 1, NULL};
 /* etcdctl has no such thing. */
 static const DurationRule retry = {"--retry", "", 0, 1, NULL};
-static const DurationRule max_stale = {"--max-stale", "", 0, 1, NULL};
+static const DurationRule max_stale = {"--max-stale", "", 0, 1000,
+				       "etcd is asked four times in that time"};
 
 static gboolean take_duration(const DurationRule *rule, const gchar *given, gchar **environment,
 			      guint *ret_ms, GError **error)

@@ -34,6 +34,7 @@ typedef enum {
 	KEYSPACE_RECONNECTING, /* etcd is away; the last tree is served */
 	KEYSPACE_RESEEDING,    /* reading again, to apply the difference */
 	KEYSPACE_DENIED,       /* etcd answers, but not to us; the last tree is served */
+	KEYSPACE_STALE,	       /* no contact for longer than the user bears, whatever the reason */
 	KEYSPACE_FROZEN,       /* one revision, for ever: nothing is asked of etcd any more */
 } KeyspaceState;
 
@@ -56,6 +57,7 @@ static inline const char *keyspace_state_name(KeyspaceState state)
 	    [KEYSPACE_RECONNECTING] = "reconnecting",
 	    [KEYSPACE_RESEEDING] = "reseeding",
 	    [KEYSPACE_DENIED] = "denied",
+	    [KEYSPACE_STALE] = "stale",
 	    [KEYSPACE_FROZEN] = "frozen",
 	};
 	return names[state];

@@ -38,6 +38,7 @@ typedef struct {
 	guint retry_ms;		      /* go on trying for so long, if that is more */
 	gboolean retry_forever;
 	guint command_timeout_ms;   /* for each unary request (a page, a probe) */
+	guint max_stale_ms;	    /* without contact for so long: KEYSPACE_STALE; 0: never */
 	guint keepalive_time_ms;    /* HTTP/2 ping after so long without a byte, if only
 				     * 6 s, and a probe after so long */
 	guint keepalive_timeout_ms; /* and the connection is dead after so long */

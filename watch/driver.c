@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "driver.h"
 
+#include <time.h>
+
 static const struct {
 	const char *method;
 	RpcLane lane;
@@ -41,6 +43,7 @@ void driver_init(Driver *driver, const WatchConfig *config, Rpc *rpc, Keyspace *
 			.n_endpoints = endpoint_list_size(driver->endpoints),
 			.probe_us = config->keepalive_time_ms * G_TIME_SPAN_MILLISECOND,
 			.chance = g_random_int(),
+			.max_stale_us = config->max_stale_ms * G_TIME_SPAN_MILLISECOND,
 			.pinned = config->revision,
 		    });
 }
@@ -70,8 +73,29 @@ void driver_start(Driver *driver)
 	driver_feed(driver, (ResumeInput){RESUME_START});
 }
 
+static gint64 boot_time(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+/* Where the machine sleeps in between, it is too late by the clock that counts; but with
+ * the next probe at the latest there is another look. */
+gint64 driver_deadline(const Driver *driver)
+{
+	gint64 contact_us = contact_deadline(&driver->resume.contact);
+
+	if (contact_us != G_MAXINT64)
+		contact_us = g_get_monotonic_time() + contact_us - boot_time();
+	return MIN(driver->timer_us, contact_us);
+}
+
 void driver_check_timer(Driver *driver)
 {
+	if (boot_time() >= contact_deadline(&driver->resume.contact))
+		driver_feed(driver, (ResumeInput){RESUME_TICK});
 	if (g_get_monotonic_time() < driver->timer_us)
 		return;
 	driver->timer_us = G_MAXINT64;
@@ -350,6 +374,7 @@ static const ResumeAction *driver_act_all(Driver *driver)
 static void driver_step(Driver *driver, ResumeInput input)
 {
 	input.now_us = g_get_monotonic_time();
+	input.boot_us = boot_time();
 	g_array_set_size(driver->actions, 0);
 	resume_step(&driver->resume, &input, driver->actions);
 }

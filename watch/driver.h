@@ -66,6 +66,9 @@ void driver_clear(Driver *driver);
 
 void driver_start(Driver *driver);
 
+/* When driver_check_timer may have something to do. */
+gint64 driver_deadline(const Driver *driver);
+
 /* Runs the timer if its time has come. */
 void driver_check_timer(Driver *driver);
 

@@ -64,8 +64,12 @@ gboolean lag_answered(Lag *lag)
 	return TRUE;
 }
 
+gboolean lag_is_behind(const Lag *lag, gint64 applied)
+{
+	return lag->answers && applied < lag->revision;
+}
+
 gboolean lag_bearable(Lag *lag, gint64 applied, gint64 now_us)
 {
-	return !lag->answers || applied >= lag->revision ||
-	       now_us - lag->since_us < lag->bearable_us;
+	return !lag_is_behind(lag, applied) || now_us - lag->since_us < lag->bearable_us;
 }

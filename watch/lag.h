@@ -37,6 +37,9 @@ gboolean lag_probed(Lag *lag, gint64 revision, gint64 applied, gint64 now_us);
 /* The stream has answered.  FALSE: nobody had asked. */
 gboolean lag_answered(Lag *lag);
 
+/* Whether the watch is known not to be where a probe found etcd. */
+gboolean lag_is_behind(const Lag *lag, gint64 applied);
+
 /* Whether the watch is where it must be, or may still come there. */
 gboolean lag_bearable(Lag *lag, gint64 applied, gint64 now_us);
 

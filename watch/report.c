@@ -100,6 +100,10 @@ static void log_state(Report *report, const KeyspaceStatus *status, gint64 revis
 		text = g_strdup_printf("reading everything again: %s", status->last_error);
 		say(G_LOG_LEVEL_MESSAGE, status, revision, reseed_reason(report, status), text);
 		break;
+	case KEYSPACE_STALE:
+		say(G_LOG_LEVEL_WARNING, status, revision, "",
+		    "no contact with etcd for longer than --max-stale: the tree is stale");
+		break;
 	case KEYSPACE_FROZEN:
 		log_frozen(status, revision);
 		break;
@@ -110,7 +114,7 @@ static void log_state(Report *report, const KeyspaceStatus *status, gint64 revis
 static KeyspaceStatus status_of(Report *report, const Resume *resume, const char *endpoint)
 {
 	KeyspaceStatus status = {
-	    .state = resume->shown,
+	    .state = resume->contact.stale ? KEYSPACE_STALE : resume->shown,
 	    .endpoint = endpoint,
 	    .cluster_id = resume->history.seen.cluster_id,
 	    .member_id = resume->history.seen.member_id,

@@ -61,6 +61,7 @@ void resume_init(Resume *resume, const ResumeConfig *config)
 	    .dirty = TRUE,
 	    .shown = KEYSPACE_SEEDING,
 	    .doubt.n_endpoints = config->n_endpoints,
+	    .contact.max_us = config->max_stale_us,
 	};
 	history_init(&resume->history);
 	backoff_init(&resume->backoff, config->chance);
@@ -163,6 +164,10 @@ static void end_live_probe(Resume *resume, gint64 revision, GArray *actions)
 	resume->probing = FALSE;
 	if (lag_probed(&resume->lag, revision, resume->applied, resume->now_us))
 		transition_act(actions, RESUME_ASK_PROGRESS);
+	if (!lag_is_behind(&resume->lag, resume->applied))
+		contact_made(&resume->contact, resume->probe_boot_us);
+	else if (resume->lag.since_us == resume->now_us)
+		resume->lag_boot_us = resume->probe_boot_us;
 	if (resume->now_us < resume->audit_us)
 		return;
 	resume->probing = TRUE;
@@ -316,6 +321,15 @@ static void take_old(Resume *resume, const KvBatch *batch, GArray *actions)
 		transition_act(actions, RESUME_VERIFY)->batch = *batch;
 }
 
+/* The watch has come to where a probe had found etcd. */
+static void check_caught_up(Resume *resume)
+{
+	if (resume->lag_boot_us == 0 || lag_is_behind(&resume->lag, resume->applied))
+		return;
+	contact_made(&resume->contact, resume->lag_boot_us);
+	resume->lag_boot_us = 0;
+}
+
 static void deliver(Resume *resume, KvBatch batch, GArray *actions)
 {
 	if (batch.revision <= resume->applied) {
@@ -324,6 +338,7 @@ static void deliver(Resume *resume, KvBatch batch, GArray *actions)
 	}
 	transition_act(actions, RESUME_DELIVER)->batch = batch;
 	resume->applied = batch.revision;
+	check_caught_up(resume);
 	history_anchor_batch(&resume->history, &batch);
 }
 
@@ -343,6 +358,7 @@ static void take_progress(Resume *resume, gint64 revision, GArray *actions)
 	if (revision <= resume->applied || revisions_unfinished(&resume->revisions))
 		return;
 	resume->applied = revision;
+	check_caught_up(resume);
 	transition_act(actions, RESUME_PROGRESS)->revision = revision;
 }
 
@@ -360,6 +376,8 @@ static void take_created(Resume *resume, const EtcdWatch *response, GArray *acti
 	resume->refusals = 0;
 	resume->probing = TRUE;
 	resume->audit_us = 0;
+	resume->lag_boot_us = 0;
+	contact_made(&resume->contact, resume->boot_us);
 	transition_show(resume, KEYSPACE_LIVE);
 	transition_act(actions, RESUME_RECEIVE);
 	transition_act(actions, RESUME_ASK_VERSION);
@@ -484,11 +502,8 @@ static void step_timer(Resume *resume, GArray *actions)
 	}
 }
 
-void resume_step(Resume *resume, const ResumeInput *input, GArray *actions)
+static void dispatch(Resume *resume, const ResumeInput *input, GArray *actions)
 {
-	resume->now_us = input->now_us;
-	revisions_begin(&resume->revisions);
-
 	switch (input->type) {
 	case RESUME_START:
 		transition_act(actions, RESUME_CONNECT);
@@ -521,5 +536,16 @@ void resume_step(Resume *resume, const ResumeInput *input, GArray *actions)
 	case RESUME_TIMER:
 		step_timer(resume, actions);
 		break;
+	case RESUME_TICK:
+		break;
 	}
+}
+
+void resume_step(Resume *resume, const ResumeInput *input, GArray *actions)
+{
+	resume->now_us = input->now_us;
+	resume->boot_us = input->boot_us;
+	revisions_begin(&resume->revisions);
+	dispatch(resume, input, actions);
+	contact_check(&resume->contact, input->boot_us);
 }

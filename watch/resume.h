@@ -48,6 +48,7 @@
 #define RESUME_H
 
 #include "backoff.h"
+#include "contact.h"
 #include "doubt.h"
 #include "history.h"
 #include "keyspace.h"
@@ -84,11 +85,13 @@ typedef enum {
 	RESUME_EVENT_LOST, /* the listener refused the batch just delivered, or does
 			    * not hold what was to be verified */
 	RESUME_TIMER,	   /* the time last armed has come */
+	RESUME_TICK,	   /* that of contact_deadline has */
 } ResumeInputType;
 
 typedef struct {
 	ResumeInputType type;
-	gint64 now_us; /* monotonic */
+	gint64 now_us;	/* monotonic */
+	gint64 boot_us; /* the same, and the time asleep: contact.h */
 	union {
 		struct {
 			EtcdHeader header;
@@ -154,7 +157,8 @@ typedef struct {
 	guint n_endpoints;
 	gint64 probe_us; /* while live, between two probes; up to a half more */
 	guint32 chance;
-	gint64 pinned; /* the revision to show, for ever; 0: follow the newest */
+	gint64 max_stale_us; /* of contact.h */
+	gint64 pinned;	     /* the revision to show, for ever; 0: follow the newest */
 } ResumeConfig;
 
 typedef struct {
@@ -172,7 +176,8 @@ typedef struct {
 			* other state than MISSING */
 
 	ResumeConfig config;
-	gint64 now_us; /* of this step */
+	gint64 now_us; /* of this step; so the next */
+	gint64 boot_us;
 	gboolean dirty;
 	gboolean opened;       /* a stream, ever */
 	EtcdFailure asked_for; /* ASKING: which failure of the pinned revision */
@@ -184,6 +189,9 @@ typedef struct {
 	Doubt doubt;
 	guint refusals; /* of the watch, in a row */
 	Lag lag;
+	Contact contact;
+	gint64 probe_boot_us;		   /* when the last probe went out */
+	gint64 lag_boot_us;		   /* when the one did by which `lag` judges */
 	gint64 probe_floor;		   /* what a probe under way must not be below */
 	const HistoryAnchor *probe_anchor; /* what it asks for; NULL: nothing */
 	gboolean probing;		   /* one is under way beside the stream */

@@ -28,7 +28,7 @@ static void arm(Resume *resume, gint64 delay_us, GArray *actions)
 
 void transition_arm_probe(Resume *resume, GArray *actions)
 {
-	gint64 least_us = resume->config.probe_us;
+	gint64 least_us = MIN(resume->config.probe_us, contact_period(&resume->contact));
 
 	arm(resume, g_rand_double_range(resume->backoff.rand, least_us, least_us * 1.5), actions);
 }
@@ -57,6 +57,7 @@ void transition_probe(Resume *resume, const HistoryAnchor *anchor, GArray *actio
 	ResumeAction *action = transition_act(actions, RESUME_PROBE);
 
 	resume->probe_floor = resume->applied;
+	resume->probe_boot_us = resume->boot_us;
 	resume->probe_anchor = anchor;
 	if (!anchor)
 		return;

@@ -31,7 +31,7 @@ struct Watch {
 static gboolean watch_turn(Watch *watch)
 {
 	Driver *driver = &watch->driver;
-	gint64 deadline_us = MIN(driver->timer_us, start_deadline(&watch->start, driver));
+	gint64 deadline_us = MIN(driver_deadline(driver), start_deadline(&watch->start, driver));
 
 	if (rpc_wait(watch->rpc, deadline_us) == RPC_WOKEN)
 		return FALSE;

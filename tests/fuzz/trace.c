@@ -85,6 +85,9 @@ static void print_input(const ResumeInput *input)
 	case RESUME_TIMER:
 		g_printerr("> timer");
 		break;
+	case RESUME_TICK:
+		g_printerr("> tick");
+		break;
 	}
 }
 

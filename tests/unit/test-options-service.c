@@ -323,6 +323,7 @@ static const Mistake mistakes[] = {
     {"--retry=0 /mnt", NULL, {"--retry=0", "longer"}},
     {"--bg=1 /mnt", NULL, {"--bg", "no value"}},
     {"--max-stale=x /mnt", NULL, {"--max-stale=x"}},
+    {"--max-stale=999ms /mnt", NULL, {"--max-stale=999ms", "at least 1s"}},
     {"--stale-policy=fail /mnt", NULL, {"--max-stale"}},
     {"--max-stale=5s --stale-policy=wait /mnt", NULL, {"--stale-policy=wait", "serve"}},
     {"--log-level=loud /mnt", NULL, {"--log-level=loud", "debug, info"}},

@@ -12,6 +12,7 @@ typedef struct {
 } Line;
 
 static gint64 now_us = 1000 * G_TIME_SPAN_SECOND;
+static gint64 asleep_us;
 
 static const char *word_value(const Line *line, const char *name)
 {
@@ -126,6 +127,8 @@ static ResumeInput line_input(Line *line)
 		return (ResumeInput){RESUME_START};
 	if (g_str_equal(word, "timer"))
 		return (ResumeInput){RESUME_TIMER};
+	if (g_str_equal(word, "tick"))
+		return (ResumeInput){RESUME_TICK};
 	if (g_str_equal(word, "lost"))
 		return (ResumeInput){RESUME_EVENT_LOST};
 	if (g_str_equal(word, "ended"))
@@ -228,14 +231,18 @@ static void step(Resume *resume, Line *line, GString *out)
 					     "waiting", "frozen",  "asking",  "missing"};
 	g_autoptr(GArray) actions = g_array_new(FALSE, FALSE, sizeof(ResumeAction));
 	ResumeState before = resume->state;
+	gboolean was_stale = resume->contact.stale;
 	ResumeInput input = line_input(line);
 
 	input.now_us = now_us;
+	input.boot_us = now_us + asleep_us;
 	resume_step(resume, &input, actions);
 	for (guint i = 0; i < actions->len; i++)
 		write_action(out, &g_array_index(actions, ResumeAction, i));
 	if (resume->state != before)
 		g_string_append_printf(out, " = %s\n", states[resume->state]);
+	if (resume->contact.stale != was_stale)
+		g_string_append(out, was_stale ? " = fresh\n" : " = stale\n");
 }
 
 static void run_line(Resume *resume, const char *text, GString *out)
@@ -246,6 +253,8 @@ static void run_line(Resume *resume, const char *text, GString *out)
 	line.events = g_array_new(FALSE, FALSE, sizeof(KvEvent));
 	if (g_str_equal(line.words[0], "wait"))
 		now_us += word_revision(&line) * G_TIME_SPAN_SECOND;
+	else if (g_str_equal(line.words[0], "sleep"))
+		asleep_us += word_revision(&line) * G_TIME_SPAN_SECOND;
 	else
 		step(resume, &line, out);
 	g_array_unref(line.events);

@@ -2,9 +2,9 @@
 /* transcript.h - runs resume.c from a script and writes down what it does.
  *
  * A transcript is lines.  One that begins with `> ` is an input; those after it
- * are the actions it must lead to, and ` = STATE` if that changes.
+ * are the actions it must lead to, and ` = STATE` if that changes, ` = stale` or ` = fresh`.
  *
- *   > start | timer | lost | ended [refused] | version [VERSION]
+ *   > start | timer | tick | lost | ended [refused] | version [VERSION]
  *   > audited [A_DIFFERENCE]
  *   > page REVISION [more] [newest=KEY@REVISION]
  *   > probed REVISION [kv=KEY@REVISION]
@@ -14,6 +14,7 @@
  *   > progress REVISION [id=N]
  *   > canceled [compact=REVISION] [reason=A_BLANK_IS_WRITTEN_SO] [id=N]
  *   > wait SECONDS              no input, but time goes by
+ *   > sleep SECONDS             the same, and the machine is asleep
  *
  * page, probed: also [cluster=N] [term=N], 1 and 2 if not given.
  */
