@@ -109,7 +109,7 @@ static void test_lagging(void)
 
 static void test_asleep(void)
 {
-	run(TRANSCRIPT_LIVE ANSWERED_VERSION "> sleep 3600\n"
+	run(TRANSCRIPT_LIVE ANSWERED_VERSION "> suspend 3600\n"
 					     "> timer\n"
 					     "probe\n"
 					     "arm\n"

@@ -253,7 +253,7 @@ static void run_line(Resume *resume, const char *text, GString *out)
 	line.events = g_array_new(FALSE, FALSE, sizeof(KvEvent));
 	if (g_str_equal(line.words[0], "wait"))
 		now_us += word_revision(&line) * G_TIME_SPAN_SECOND;
-	else if (g_str_equal(line.words[0], "sleep"))
+	else if (g_str_equal(line.words[0], "suspend"))
 		asleep_us += word_revision(&line) * G_TIME_SPAN_SECOND;
 	else
 		step(resume, &line, out);

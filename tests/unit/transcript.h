@@ -14,7 +14,7 @@
  *   > progress REVISION [id=N]
  *   > canceled [compact=REVISION] [reason=A_BLANK_IS_WRITTEN_SO] [id=N]
  *   > wait SECONDS              no input, but time goes by
- *   > sleep SECONDS             the same, and the machine is asleep
+ *   > suspend SECONDS           the same, and the machine is asleep
  *
  * page, probed: also [cluster=N] [term=N], 1 and 2 if not given.
  */
