@@ -18,6 +18,7 @@
 #define KEYSPACE_H
 
 #include "kv.h"
+#include "meter.h"
 
 typedef enum {
 	KEYSPACE_APPLIED,
@@ -48,7 +49,24 @@ typedef enum {
 	KEYSPACE_N_RESEED_REASONS
 } KeyspaceReseedReason;
 
-/* The words for both, which people meet in the status and in the log. */
+/* What went wrong, as far as it makes a difference to who has to mend it; each
+ * kind is counted.  A reseed's cause is one as well. */
+typedef enum {
+	KEYSPACE_ERROR_UNREACHABLE, /* no connection, or it broke */
+	KEYSPACE_ERROR_TIMEOUT,	    /* a connection, and no answer in time */
+	KEYSPACE_ERROR_TLS,	    /* certificates, or TLS at one end only */
+	KEYSPACE_ERROR_DENIED,	    /* etcd says that we may not, or are not who we say */
+	KEYSPACE_ERROR_PROTOCOL,    /* an answer that etcd does not give */
+	KEYSPACE_ERROR_ETCD,	    /* etcd answers that it cannot: no leader, too many requests */
+	KEYSPACE_ERROR_LAGGING,	    /* a member, or the watch, is behind the cluster */
+	KEYSPACE_ERROR_COMPACTED,   /* the revision asked for is gone */
+	KEYSPACE_ERROR_CANCELED,    /* the watch, for another reason */
+	KEYSPACE_ERROR_HISTORY,	    /* etcd's history is not the one we know */
+	KEYSPACE_ERROR_EVENT_LOST,  /* etcd lost an event on the way here */
+	KEYSPACE_N_ERRORS
+} KeyspaceError;
+
+/* The words for these, which people meet in the status and in the log. */
 static inline const char *keyspace_state_name(KeyspaceState state)
 {
 	static const char *const names[] = {
@@ -74,6 +92,25 @@ static inline const char *keyspace_reseed_name(KeyspaceReseedReason reason)
 	return names[reason];
 }
 
+static inline const char *keyspace_error_name(KeyspaceError error)
+{
+	static const char *const names[] = {
+	    [KEYSPACE_ERROR_UNREACHABLE] = "unreachable",
+	    [KEYSPACE_ERROR_TIMEOUT] = "timeout",
+	    [KEYSPACE_ERROR_TLS] = "tls",
+	    [KEYSPACE_ERROR_DENIED] = "denied",
+	    [KEYSPACE_ERROR_PROTOCOL] = "protocol",
+	    [KEYSPACE_ERROR_ETCD] = "etcd",
+	    [KEYSPACE_ERROR_LAGGING] = "lagging",
+	    [KEYSPACE_ERROR_COMPACTED] = "compacted",
+	    [KEYSPACE_ERROR_CANCELED] = "canceled",
+	    [KEYSPACE_ERROR_HISTORY] = "history",
+	    [KEYSPACE_ERROR_EVENT_LOST] = "event_lost",
+	};
+	G_STATIC_ASSERT(G_N_ELEMENTS(names) == KEYSPACE_N_ERRORS);
+	return names[error];
+}
+
 /* The state of the connection, told whenever any of it changes.  Strings are
  * borrowed for the call. */
 typedef struct {
@@ -85,9 +122,30 @@ typedef struct {
 	guint64 reconnects; /* streams opened after the first */
 	guint64 reseeds[KEYSPACE_N_RESEED_REASONS];
 	guint64 replays_dropped; /* events at or below the applied revision */
-	const char *last_error;	 /* one line, or NULL: none yet */
-	gint64 last_error_us;	 /* its time, microseconds since the epoch */
+	guint64 errors[KEYSPACE_N_ERRORS];
+	const char *last_error; /* one line, or NULL: none yet */
+	KeyspaceError last_error_kind;
+	gint64 last_error_us; /* its time, microseconds since the epoch */
 } KeyspaceStatus;
+
+/* What goes on all the time, and is no news: the watch writes, any thread reads
+ * (meter.h).  Times are of g_get_monotonic_time(), 0: never. */
+typedef struct {
+	guint64 heard_us;	   /* the last message from etcd */
+	guint64 received_bytes;	   /* messages, without what HTTP/2 and TLS add */
+	guint64 received_messages; /* of the watch's stream */
+	guint64 progress;	   /* of them notifications of progress */
+	guint64 pages;
+	guint64 probes; /* answered, while live or before a watch is resumed */
+	guint64 audits;
+	guint64 tokens;		/* asked for, by user and password */
+	guint64 probe_revision; /* where the last probe found etcd */
+	guint64 probe_us;
+	guint64 seeds; /* complete ones, reseeds included; the next are of the last */
+	guint64 seed_took_us;
+	guint64 seed_keys;
+	guint64 seed_bytes; /* received for it */
+} KeyspaceMeter;
 
 typedef struct Keyspace Keyspace;
 
@@ -112,6 +170,8 @@ struct Keyspace {
 	void (*progress)(Keyspace *keyspace, gint64 revision);
 	/* The state of the connection. */
 	void (*status)(Keyspace *keyspace, const KeyspaceStatus *status);
+	/* Borrowed for as long as the watch runs; NULL: nobody reads it. */
+	KeyspaceMeter *meter;
 };
 
 #endif

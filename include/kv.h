@@ -41,6 +41,7 @@ typedef struct {
 	gint64 revision;
 	const KvEvent *events;
 	gsize n_events;
+	gint64 arrived_us; /* the last of it, g_get_monotonic_time(); 0: nobody looked */
 } KvBatch;
 
 #endif

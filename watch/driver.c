@@ -37,6 +37,7 @@ void driver_init(Driver *driver, const WatchConfig *config, Rpc *rpc, Keyspace *
 	};
 	auth_init(&driver->auth, &config->auth);
 	key_range_init(&driver->range, config->prefix);
+	metering_init(&driver->metering, keyspace->meter);
 	seed_init(&driver->seed, &driver->range, config->revision);
 	resume_init(&driver->resume,
 		    &(ResumeConfig){
@@ -177,6 +178,7 @@ static void send_login(Driver *driver)
 	    .timeout_ms = driver->command_timeout_ms,
 	};
 
+	metering_token(&driver->metering);
 	driver->answered = FALSE;
 	driver->request = rpc_unary(driver->rpc, &request, &token_events, driver);
 }
@@ -201,8 +203,10 @@ static void do_ask(Driver *driver, AskKind ask, GBytes *message)
 
 static void do_read_page(Driver *driver, gboolean first)
 {
-	if (first)
+	if (first) {
+		metering_seed_begin(&driver->metering);
 		seed_restart(&driver->seed);
+	}
 	do_ask(driver, ASK_PAGE, seed_request(&driver->seed));
 }
 
@@ -280,13 +284,17 @@ static void do_seed_page(Driver *driver)
 static void do_seed_end(Driver *driver)
 {
 	driver->keyspace->seed_end(driver->keyspace);
+	metering_seed_end(&driver->metering);
 	driver->seeded = TRUE;
 	rpc_hang_up(driver->rpc, RPC_BULK);
 }
 
 static gboolean do_deliver(Driver *driver, const KvBatch *batch)
 {
-	return driver->keyspace->apply(driver->keyspace, batch) == KEYSPACE_APPLIED;
+	KvBatch timed = *batch;
+
+	timed.arrived_us = driver->arrived_us;
+	return driver->keyspace->apply(driver->keyspace, &timed) == KEYSPACE_APPLIED;
 }
 
 static gboolean do_verify(Driver *driver, const KvBatch *batch)
@@ -406,13 +414,14 @@ static void token_message(gpointer data, const guint8 *bytes, gsize len)
 	Driver *driver = data;
 	g_auto(Arena) arena = {0};
 	const char *token;
+	gint64 now_us = metering_heard(&driver->metering, len);
 
 	arena_init(&arena, 2 * len);
 	driver->answered = wire_token_decode(&arena, bytes, len, &token);
 	if (!driver->answered)
 		return;
 	auth_take(&driver->auth, token);
-	driver->contact_us = g_get_monotonic_time();
+	driver->contact_us = now_us;
 }
 
 static void token_ended(gpointer data, const RpcEnd *end)
@@ -447,12 +456,14 @@ static gboolean decode_answer(Driver *driver, const guint8 *bytes, gsize len)
 static void request_message(gpointer data, const guint8 *bytes, gsize len)
 {
 	Driver *driver = data;
+	gint64 now_us = metering_heard(&driver->metering, len);
 
 	arena_clear(&driver->answer);
 	arena_init(&driver->answer, 2 * len);
+	driver->answer_len = len;
 	driver->answered = decode_answer(driver, bytes, len);
 	if (driver->answered)
-		driver->contact_us = g_get_monotonic_time();
+		driver->contact_us = now_us;
 }
 
 /* Out of time while the connection stands; or the connection broke under it, and
@@ -496,16 +507,6 @@ static void feed_request_failure(Driver *driver, EtcdFailure failure, const char
 	feed_failure(driver, RESUME_FAILED, failure, reason);
 }
 
-static const KeyValue *newest_of(const EtcdRange *page)
-{
-	const KeyValue *newest = NULL;
-
-	for (gsize i = 0; i < page->n_kvs; i++)
-		if (!newest || page->kvs[i].mod_revision > newest->mod_revision)
-			newest = &page->kvs[i];
-	return newest;
-}
-
 static void feed_page(Driver *driver)
 {
 	const EtcdRange *page = &driver->page;
@@ -515,11 +516,12 @@ static void feed_page(Driver *driver)
 		feed_failure(driver, RESUME_FAILED, ETCD_AWAY, "etcd's answer makes no sense");
 		return;
 	}
+	metering_page(&driver->metering, page->n_kvs, driver->answer_len);
 	g_debug("page: %" G_GSIZE_FORMAT " keys in %" G_GINT64_FORMAT " us", page->n_kvs,
 		elapsed_us);
 	driver_feed(driver, (ResumeInput){
 				RESUME_PAGED,
-				.page = {page->header, newest_of(page), page->more},
+				.page = {page->header, seed_newest(page), page->more},
 			    });
 }
 
@@ -531,6 +533,7 @@ static void feed_probe(Driver *driver)
 		feed_failure(driver, RESUME_FAILED, ETCD_AWAY, "etcd's answer makes no sense");
 		return;
 	}
+	metering_probe(&driver->metering, answer->header.revision);
 	driver_feed(driver, (ResumeInput){
 				RESUME_PROBED,
 				.probe = {answer->header, answer->n_kvs > 0 ? answer->kvs : NULL},
@@ -555,6 +558,7 @@ static void feed_audit(Driver *driver)
 {
 	g_autofree char *difference = audit_difference(driver);
 
+	metering_audit(&driver->metering);
 	driver_feed(driver, (ResumeInput){RESUME_AUDITED, .audit = difference});
 }
 
@@ -600,8 +604,10 @@ static void stream_message(gpointer data, const guint8 *bytes, gsize len)
 	g_auto(Arena) arena = {0};
 	EtcdWatch response;
 
+	driver->arrived_us = metering_heard(&driver->metering, len);
 	arena_init(&arena, 2 * len);
 	if (wire_watch_decode(&arena, bytes, len, &response)) {
+		metering_response(&driver->metering, &response);
 		driver_feed(driver, (ResumeInput){RESUME_RESPONSE, .response = &response});
 		return;
 	}

@@ -9,6 +9,7 @@
 
 #include "auth.h"
 #include "endpoint.h"
+#include "metering.h"
 #include "resume.h"
 #include "rpc.h"
 #include "seed.h"
@@ -49,6 +50,10 @@ typedef struct {
 	gboolean counting; /* the audit asks for that alone */
 	Arena answer;
 	RpcCall *stream; /* NULL: none */
+
+	Metering metering;
+	gsize answer_len;  /* of the answer, in bytes */
+	gint64 arrived_us; /* the stream's last message */
 
 	gint64 contact_us; /* when etcd last answered a request; 0: never */
 	gboolean seeded;   /* the first seed is complete */

@@ -59,7 +59,7 @@ static void end_asking(Resume *resume, gint64 known, GArray *actions)
 {
 	resume->state = RESUME_MISSING;
 	resume->missing = missing_text(resume, known);
-	transition_blame(resume, "%s", resume->missing);
+	transition_blame(resume, KEYSPACE_ERROR_COMPACTED, "%s", resume->missing);
 	transition_act(actions, RESUME_CLOSE);
 }
 

@@ -6,6 +6,7 @@
 typedef struct {
 	const char *part;
 	const char *reason;
+	KeyspaceError kind; /* of the reason; UNREACHABLE where none is given */
 } Known;
 
 /* gRPC core 1.51 wraps what happened in layers of its own prose; the part on
@@ -18,28 +19,31 @@ static const Known known[] = {
     {"Domain name not found", "unknown host"},
     {"Name or service not known", "unknown host"},
     {"DNS resolution failed", "the host's name was not resolved"},
-    {"tcp handshaker shutdown", "connecting timed out"},
-    {"before receiving SETTINGS frame", "timed out"},
-    {"Deadline Exceeded", "timed out"},
-    {"keepalive watchdog timeout", "no answer to a ping"},
-    {"ping timeout", "no answer to a ping"},
-    {"Failed parsing HTTP/2", "not etcd, or not without TLS"},
-    {"Received http2 header with status", "not etcd"},
+    {"tcp handshaker shutdown", "connecting timed out", KEYSPACE_ERROR_TIMEOUT},
+    {"before receiving SETTINGS frame", "timed out", KEYSPACE_ERROR_TIMEOUT},
+    {"Deadline Exceeded", "timed out", KEYSPACE_ERROR_TIMEOUT},
+    {"keepalive watchdog timeout", "no answer to a ping", KEYSPACE_ERROR_TIMEOUT},
+    {"ping timeout", "no answer to a ping", KEYSPACE_ERROR_TIMEOUT},
+    {"Failed parsing HTTP/2", "not etcd, or not without TLS", KEYSPACE_ERROR_TLS},
+    {"Received http2 header with status", "not etcd", KEYSPACE_ERROR_PROTOCOL},
     {"Socket closed", "connection closed"},
-    {"http1.x server", "not etcd: it speaks HTTP/1"},
+    {"http1.x server", "not etcd: it speaks HTTP/1", KEYSPACE_ERROR_PROTOCOL},
     /* libssl's text leaves open which, and the date is judged by our clock */
     {"certificate verify failed",
-     "the server's certificate is not trusted: not from --cacert's CA, or not valid today"},
-    {"is not in peer certificate", "the server's certificate does not name this host"},
-    {"missing selected ALPN", "not etcd: it has no HTTP/2 over TLS"},
-    {"no application protocol", "not etcd: it has no HTTP/2 over TLS"},
-    {"wrong version number", "the server does not speak TLS"},
-    {"alert certificate expired", "the server refuses --cert: expired"},
-    {"alert unknown ca", "the server refuses --cert: not from a CA that it trusts"},
-    {"alert bad certificate", "the server refuses --cert, or misses it"},
-    {"Handshake read failed", "the TLS handshake timed out"},
+     "the server's certificate is not trusted: not from --cacert's CA, or not valid today",
+     KEYSPACE_ERROR_TLS},
+    {"is not in peer certificate", "the server's certificate does not name this host",
+     KEYSPACE_ERROR_TLS},
+    {"missing selected ALPN", "not etcd: it has no HTTP/2 over TLS", KEYSPACE_ERROR_PROTOCOL},
+    {"no application protocol", "not etcd: it has no HTTP/2 over TLS", KEYSPACE_ERROR_PROTOCOL},
+    {"wrong version number", "the server does not speak TLS", KEYSPACE_ERROR_TLS},
+    {"alert certificate expired", "the server refuses --cert: expired", KEYSPACE_ERROR_TLS},
+    {"alert unknown ca", "the server refuses --cert: not from a CA that it trusts",
+     KEYSPACE_ERROR_TLS},
+    {"alert bad certificate", "the server refuses --cert, or misses it", KEYSPACE_ERROR_TLS},
+    {"Handshake read failed", "the TLS handshake timed out", KEYSPACE_ERROR_TLS},
     /* gRPC could not even begin, although the files fit together */
-    {"empty address list", "libssl refuses --cert: is its key too short?"},
+    {"empty address list", "libssl refuses --cert: is its key too short?", KEYSPACE_ERROR_TLS},
 };
 
 /* These mean more before a byte of etcd's has come.  Under TLS 1.3 a client hears
@@ -47,11 +51,13 @@ static const Known known[] = {
  * certificate, and gRPC keeps the alert to itself. */
 static const Known known_connecting[] = {
     /* before the connection stood */
-    {"remote host: Connection reset", "connecting timed out"},
+    {"remote host: Connection reset", "connecting timed out", KEYSPACE_ERROR_TIMEOUT},
     {"Endpoint read failed",
-     "the server refuses --cert, or misses it: none given, expired, or not from a CA it trusts"},
-    {"Connection reset", "connection reset at once: TLS at one end only, or --cert refused?"},
-    {"Socket closed", "connection closed at once: TLS at one end only?"},
+     "the server refuses --cert, or misses it: none given, expired, or not from a CA it trusts",
+     KEYSPACE_ERROR_TLS},
+    {"Connection reset", "connection reset at once: TLS at one end only, or --cert refused?",
+     KEYSPACE_ERROR_TLS},
+    {"Socket closed", "connection closed at once: TLS at one end only?", KEYSPACE_ERROR_TLS},
 };
 static const char connecting[] = "failed to connect to all addresses";
 
@@ -62,6 +68,17 @@ static const char tls_error[] = "SSL routines::";
 /* As etcd says it in the reason of a canceled watch. */
 static const char go_error[] = "rpc error: code = ";
 static const char go_text[] = " desc = ";
+
+/* Ours, and how etcd's begin. */
+static const Known known_words[] = {
+    {"TLS handshake failed", NULL, KEYSPACE_ERROR_TLS},
+    {"etcd ended the watch", NULL, KEYSPACE_ERROR_ETCD},
+    {"etcd's answer makes no sense", NULL, KEYSPACE_ERROR_PROTOCOL},
+    {"the answer is not etcd's", NULL, KEYSPACE_ERROR_PROTOCOL},
+    {"etcdserver: ", NULL, KEYSPACE_ERROR_ETCD},
+    {"auth: ", NULL, KEYSPACE_ERROR_ETCD},
+    {"raft: ", NULL, KEYSPACE_ERROR_ETCD},
+};
 
 static const char *const refusals[] = {
     "permission denied",
@@ -119,6 +136,26 @@ char *reason_from_text(const char *text, gsize len)
 		return g_strdup(part + strlen(go_text));
 	part = strstr(line, last_error);
 	return g_strdup(part ? part + strlen(last_error) : line);
+}
+
+static const Known *find_kind(const char *reason, const Known *table, gsize n)
+{
+	for (gsize i = 0; i < n; i++)
+		if (strcmp(reason, table[i].reason) == 0)
+			return &table[i];
+	return NULL;
+}
+
+KeyspaceError reason_kind(const char *reason)
+{
+	const Known *found = find_kind(reason, known, G_N_ELEMENTS(known));
+
+	if (!found)
+		found = find_kind(reason, known_connecting, G_N_ELEMENTS(known_connecting));
+	for (gsize i = 0; i < G_N_ELEMENTS(known_words) && !found; i++)
+		if (g_str_has_prefix(reason, known_words[i].part))
+			found = &known_words[i];
+	return found ? found->kind : KEYSPACE_ERROR_UNREACHABLE;
 }
 
 gboolean reason_is_refusal(const char *text)

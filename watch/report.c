@@ -23,6 +23,7 @@ static gboolean status_equal(const KeyspaceStatus *a, const KeyspaceStatus *b)
 	       a->cluster_id == b->cluster_id && a->member_id == b->member_id &&
 	       a->raft_term == b->raft_term && a->reconnects == b->reconnects &&
 	       memcmp(a->reseeds, b->reseeds, sizeof(a->reseeds)) == 0 &&
+	       memcmp(a->errors, b->errors, sizeof(a->errors)) == 0 &&
 	       a->replays_dropped == b->replays_dropped && a->last_error_us == b->last_error_us;
 }
 
@@ -122,10 +123,12 @@ static KeyspaceStatus status_of(Report *report, const Resume *resume, const char
 	    .reconnects = resume->reconnects,
 	    .replays_dropped = resume->replays_dropped,
 	    .last_error = resume->last_error,
+	    .last_error_kind = resume->last_error_kind,
 	    .last_error_us = report->status.last_error_us,
 	};
 
 	memcpy(status.reseeds, resume->reseeds, sizeof(status.reseeds));
+	memcpy(status.errors, resume->errors, sizeof(status.errors));
 	if (resume->n_errors != report->n_errors)
 		status.last_error_us = g_get_real_time();
 	report->n_errors = resume->n_errors;

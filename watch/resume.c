@@ -79,9 +79,9 @@ void resume_clear(Resume *resume)
 
 static void reseed_compacted(Resume *resume, GArray *actions)
 {
-	transition_blame(resume, "revision %" G_GINT64_FORMAT " is compacted",
-			 resume->state == RESUME_SEEDING ? resume->seed_revision
-							 : resume->applied + 1);
+	transition_blame(
+	    resume, KEYSPACE_ERROR_COMPACTED, "revision %" G_GINT64_FORMAT " is compacted",
+	    resume->state == RESUME_SEEDING ? resume->seed_revision : resume->applied + 1);
 	transition_reseed(resume, KEYSPACE_RESEED_COMPACTED, actions);
 }
 
@@ -97,11 +97,11 @@ static gboolean judge_first_page(Resume *resume, const EtcdHeader *header, GArra
 		return TRUE;
 	}
 	if (!doubt_raise(&resume->doubt)) {
-		transition_fail(resume, fault, actions);
+		transition_fail(resume, KEYSPACE_ERROR_HISTORY, fault, actions);
 		return FALSE;
 	}
 	/* what a seed replaces anyway needs no second one */
-	transition_blame(resume, "%s", fault);
+	transition_blame(resume, KEYSPACE_ERROR_HISTORY, "%s", fault);
 	resume->reseeds[KEYSPACE_RESEED_HISTORY]++;
 	transition_forget_past(resume);
 	return TRUE;
@@ -184,7 +184,8 @@ static void begin_watch(Resume *resume, GArray *actions)
 		transition_open(resume, actions);
 		return;
 	}
-	transition_blame(resume, "%" G_GINT64_FORMAT " revisions behind", behind);
+	transition_blame(resume, KEYSPACE_ERROR_LAGGING, "%" G_GINT64_FORMAT " revisions behind",
+			 behind);
 	transition_reseed(resume, KEYSPACE_RESEED_BEHIND, actions);
 }
 
@@ -223,7 +224,7 @@ static void end_live_audit(Resume *resume, const char *fault, GArray *actions)
 	resume->audit_us = resume->now_us + MAX(took_us * AUDIT_SHARE, AUDIT_MIN_US);
 	if (!fault)
 		return;
-	transition_blame(resume, "%s", fault);
+	transition_blame(resume, KEYSPACE_ERROR_EVENT_LOST, "%s", fault);
 	transition_reseed(resume, KEYSPACE_RESEED_EVENT_LOST, actions);
 }
 
@@ -295,7 +296,8 @@ static void step_failed(Resume *resume, const ResumeInput *input, GArray *action
 	if (failure == ETCD_REFUSED)
 		transition_deny(resume, input->failure.reason, actions);
 	else
-		transition_fail(resume, input->failure.reason, actions);
+		transition_fail(resume, reason_kind(input->failure.reason), input->failure.reason,
+				actions);
 }
 
 static void step_version(Resume *resume, const ResumeInput *input, GArray *actions)
@@ -367,7 +369,7 @@ static void take_progress(Resume *resume, gint64 revision, GArray *actions)
 static void take_created(Resume *resume, const EtcdWatch *response, GArray *actions)
 {
 	if (response->header.revision < resume->applied) {
-		transition_fail(resume, "the member is behind", actions);
+		transition_fail(resume, KEYSPACE_ERROR_LAGGING, "the member is behind", actions);
 		return;
 	}
 	resume->state = RESUME_LIVE;
@@ -398,7 +400,7 @@ static void take_canceled(Resume *resume, const EtcdWatch *response, GArray *act
 		transition_refuse(resume, reason, actions);
 		return;
 	}
-	transition_blame(resume, "watch canceled: %s", reason);
+	transition_blame(resume, KEYSPACE_ERROR_CANCELED, "watch canceled: %s", reason);
 	transition_reseed(resume, KEYSPACE_RESEED_CANCELED, actions);
 }
 
@@ -428,7 +430,8 @@ static void step_response(Resume *resume, const ResumeInput *input, GArray *acti
 		if (response->created && response->watch_id != RESUME_STREAM_ID)
 			take_created(resume, response, actions);
 		else
-			transition_fail(resume, "etcd answered out of turn", actions);
+			transition_fail(resume, KEYSPACE_ERROR_PROTOCOL,
+					"etcd answered out of turn", actions);
 		return;
 	}
 	if (ours && response->n_events > 0)
@@ -445,13 +448,14 @@ static void step_ended(Resume *resume, const ResumeInput *input, GArray *actions
 	if (input->failure.failure == ETCD_REFUSED)
 		transition_refuse(resume, input->failure.reason, actions);
 	else
-		transition_fail(resume, input->failure.reason, actions);
+		transition_fail(resume, reason_kind(input->failure.reason), input->failure.reason,
+				actions);
 }
 
 static void step_lost(Resume *resume, const ResumeInput *input, GArray *actions)
 {
-	transition_blame(resume, "an event up to revision %" G_GINT64_FORMAT " was lost",
-			 input->lost);
+	transition_blame(resume, KEYSPACE_ERROR_EVENT_LOST,
+			 "an event up to revision %" G_GINT64_FORMAT " was lost", input->lost);
 	transition_reseed(resume, KEYSPACE_RESEED_EVENT_LOST, actions);
 }
 
@@ -473,7 +477,7 @@ static void step_waited(Resume *resume, GArray *actions)
 static void step_live_timer(Resume *resume, GArray *actions)
 {
 	if (!lag_bearable(&resume->lag, resume->applied, resume->now_us)) {
-		transition_fail(resume, "the watch lags behind", actions);
+		transition_fail(resume, KEYSPACE_ERROR_LAGGING, "the watch lags behind", actions);
 		return;
 	}
 	if (!resume->probing)
@@ -489,7 +493,8 @@ static void step_timer(Resume *resume, GArray *actions)
 		step_waited(resume, actions);
 		break;
 	case RESUME_OPENING:
-		transition_fail(resume, "etcd did not answer the watch", actions);
+		transition_fail(resume, KEYSPACE_ERROR_TIMEOUT, "etcd did not answer the watch",
+				actions);
 		break;
 	case RESUME_LIVE:
 		step_live_timer(resume, actions);

@@ -171,6 +171,8 @@ typedef struct {
 	guint64 reseeds[KEYSPACE_N_RESEED_REASONS];
 	guint64 replays_dropped;
 	char *last_error; /* NULL: none yet */
+	KeyspaceError last_error_kind;
+	guint64 errors[KEYSPACE_N_ERRORS];
 	guint64 n_errors;
 	char *missing; /* why etcd does not have the revision that was asked for; NULL in any
 			* other state than MISSING */

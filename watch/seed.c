@@ -141,3 +141,13 @@ SeedVerdict seed_take(Seed *seed, const EtcdRange *page, gint64 elapsed_us)
 	seed->limit = next_limit(seed, page, elapsed_us);
 	return SEED_MORE;
 }
+
+const KeyValue *seed_newest(const EtcdRange *page)
+{
+	const KeyValue *newest = NULL;
+
+	for (gsize i = 0; i < page->n_kvs; i++)
+		if (!newest || page->kvs[i].mod_revision > newest->mod_revision)
+			newest = &page->kvs[i];
+	return newest;
+}

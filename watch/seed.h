@@ -44,4 +44,7 @@ GBytes *seed_request(const Seed *seed);
 /* PAGE answered that request after ELAPSED_US. */
 SeedVerdict seed_take(Seed *seed, const EtcdRange *page, gint64 elapsed_us);
 
+/* The key on PAGE that changed last; NULL: there is none. */
+const KeyValue *seed_newest(const EtcdRange *page);
+
 #endif

@@ -33,13 +33,15 @@ void transition_arm_probe(Resume *resume, GArray *actions)
 	arm(resume, g_rand_double_range(resume->backoff.rand, least_us, least_us * 1.5), actions);
 }
 
-void transition_blame(Resume *resume, const char *format, ...)
+void transition_blame(Resume *resume, KeyspaceError kind, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
 	g_free(resume->last_error);
 	resume->last_error = g_strdup_vprintf(format, args);
+	resume->last_error_kind = kind;
+	resume->errors[kind]++;
 	resume->n_errors++;
 	va_end(args);
 }
@@ -119,23 +121,24 @@ void transition_show(Resume *resume, KeyspaceState state)
 }
 
 /* The endpoint is left for the next. */
-static void give_up(Resume *resume, KeyspaceState shown, const char *reason, GArray *actions)
+static void give_up(Resume *resume, KeyspaceState shown, KeyspaceError kind, const char *reason,
+		    GArray *actions)
 {
-	transition_blame(resume, "%s", reason);
+	transition_blame(resume, kind, "%s", reason);
 	transition_show(resume, shown);
 	transition_act(actions, RESUME_BLAME);
 	leave(resume, actions);
 }
 
-void transition_fail(Resume *resume, const char *reason, GArray *actions)
+void transition_fail(Resume *resume, KeyspaceError kind, const char *reason, GArray *actions)
 {
-	give_up(resume, KEYSPACE_RECONNECTING, reason, actions);
+	give_up(resume, KEYSPACE_RECONNECTING, kind, reason, actions);
 	begin_turn(resume, actions);
 }
 
 void transition_deny(Resume *resume, const char *reason, GArray *actions)
 {
-	give_up(resume, KEYSPACE_DENIED, reason, actions);
+	give_up(resume, KEYSPACE_DENIED, KEYSPACE_ERROR_DENIED, reason, actions);
 	begin_wait(resume, backoff_next(&resume->backoff, DENIED_MIN_US, DENIED_MAX_US), actions);
 }
 
@@ -145,7 +148,7 @@ void transition_refuse(Resume *resume, const char *reason, GArray *actions)
 	if (resume->refusals > 1 || resume->shown == KEYSPACE_DENIED)
 		transition_deny(resume, reason, actions);
 	else
-		transition_fail(resume, reason, actions);
+		transition_fail(resume, KEYSPACE_ERROR_DENIED, reason, actions);
 }
 
 /* At once if etcd has just answered a probe, or if
@@ -172,9 +175,9 @@ void transition_reseed(Resume *resume, KeyspaceReseedReason reason, GArray *acti
 void transition_doubt(Resume *resume, const char *fault, GArray *actions)
 {
 	if (!doubt_raise(&resume->doubt)) {
-		transition_fail(resume, fault, actions);
+		transition_fail(resume, KEYSPACE_ERROR_HISTORY, fault, actions);
 		return;
 	}
-	transition_blame(resume, "%s", fault);
+	transition_blame(resume, KEYSPACE_ERROR_HISTORY, "%s", fault);
 	transition_reseed(resume, KEYSPACE_RESEED_HISTORY, actions);
 }

@@ -16,8 +16,9 @@ ResumeAction *transition_act(GArray *actions, ResumeActionType type);
 /* Sets the timer for the next probe. */
 void transition_arm_probe(Resume *resume, GArray *actions);
 
-/* What is shown as the last error. */
-void transition_blame(Resume *resume, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* What is shown as the last error, and counted. */
+void transition_blame(Resume *resume, KeyspaceError kind, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
 
 /* Until the first seed is complete it is SEEDING, whatever goes wrong. */
 void transition_show(Resume *resume, KeyspaceState state);
@@ -33,7 +34,7 @@ void transition_open(Resume *resume, GArray *actions);
 
 /* To WAITING for the next endpoint, which has its turn at once if it has not
  * failed in this round. */
-void transition_fail(Resume *resume, const char *reason, GArray *actions);
+void transition_fail(Resume *resume, KeyspaceError kind, const char *reason, GArray *actions);
 
 /* The same, but DENIED is shown, and it takes longer. */
 void transition_deny(Resume *resume, const char *reason, GArray *actions);

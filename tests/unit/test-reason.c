@@ -118,6 +118,19 @@ static void test_mistake(void)
 	g_assert_false(reason_is_mistake("connection refused"));
 }
 
+static void test_kind(void)
+{
+	g_assert_cmpint(reason_kind("connection refused"), ==, KEYSPACE_ERROR_UNREACHABLE);
+	g_assert_cmpint(reason_kind("no answer to a ping"), ==, KEYSPACE_ERROR_TIMEOUT);
+	g_assert_cmpint(reason_kind("the server refuses --cert: expired"), ==, KEYSPACE_ERROR_TLS);
+	g_assert_cmpint(reason_kind("connection closed at once: TLS at one end only?"), ==,
+			KEYSPACE_ERROR_TLS);
+	g_assert_cmpint(reason_kind("TLS handshake failed: no ciphers"), ==, KEYSPACE_ERROR_TLS);
+	g_assert_cmpint(reason_kind("the answer is not etcd's"), ==, KEYSPACE_ERROR_PROTOCOL);
+	g_assert_cmpint(reason_kind("etcdserver: no leader"), ==, KEYSPACE_ERROR_ETCD);
+	g_assert_cmpint(reason_kind("never heard of"), ==, KEYSPACE_ERROR_UNREACHABLE);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -130,5 +143,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/reason/one-line", test_one_line);
 	g_test_add_func("/reason/refusal", test_refusal);
 	g_test_add_func("/reason/mistake", test_mistake);
+	g_test_add_func("/reason/kind", test_kind);
 	return g_test_run();
 }
