@@ -25,6 +25,8 @@ static gboolean load(GKeyFile *keys, const gchar *file, GError **error)
 {
 	g_autoptr(GError) fault = NULL;
 
+	if (!*file)
+		return fail(error, "--config-file", "the name of the file is missing");
 	if (g_key_file_load_from_file(keys, file, G_KEY_FILE_NONE, &fault))
 		return TRUE;
 	if (fault->domain == G_FILE_ERROR) {
