@@ -16,6 +16,7 @@ struct KeyspaceTree {
 	InodeTable *inodes;
 	Announcer *announcer;
 	Control *control;
+	Seeding *seeding;
 
 	/* Of the watch's thread. */
 	gboolean seeded; /* once: readers may be there */
@@ -58,6 +59,7 @@ static void seed_begin(Keyspace *keyspace, gint64 revision, guint64 n_keys)
 	self->direct = !self->seeded && tree_totals_locked(self->tree).n_keys == 0;
 	self->seed_revision = revision;
 	diff_begin(self->diff);
+	seeding_begin(self->seeding, n_keys);
 }
 
 static void put_page(KeyspaceTree *self, const KeyValue *kvs, gsize n_kvs)
@@ -79,6 +81,7 @@ static void seed_page(Keyspace *keyspace, const KeyValue *kvs, gsize n_kvs)
 		put_page(self, kvs, n_kvs);
 	else
 		diff_page(self->diff, kvs, n_kvs);
+	seeding_page(self->seeding, kvs, n_kvs);
 }
 
 static void progress(Keyspace *keyspace, gint64 revision)
@@ -103,6 +106,7 @@ static void seed_end(Keyspace *keyspace)
 		diff_begin(self->diff);
 	}
 	self->seeded = TRUE;
+	seeding_end(self->seeding);
 }
 
 static KeyspaceVerdict apply_batch(Keyspace *keyspace, const KvBatch *batch)
@@ -131,7 +135,7 @@ static void set_status(Keyspace *keyspace, const KeyspaceStatus *status)
 }
 
 KeyspaceTree *keyspace_tree_new(Tree *tree, InodeTable *inodes, Announcer *announcer,
-				Control *control)
+				Control *control, Seeding *seeding)
 {
 	KeyspaceTree *self = g_new0(KeyspaceTree, 1);
 
@@ -149,6 +153,7 @@ KeyspaceTree *keyspace_tree_new(Tree *tree, InodeTable *inodes, Announcer *annou
 	self->inodes = inodes;
 	self->announcer = announcer;
 	self->control = control;
+	self->seeding = seeding;
 	self->diff = diff_new(tree);
 	return self;
 }

@@ -7,12 +7,13 @@
 #include "announce.h"
 #include "control.h"
 #include "keyspace.h"
+#include "seeding.h"
 
 typedef struct KeyspaceTree KeyspaceTree;
 
 /* Everything is borrowed and must outlive it. */
 KeyspaceTree *keyspace_tree_new(Tree *tree, InodeTable *inodes, Announcer *announcer,
-				Control *control);
+				Control *control, Seeding *seeding);
 void keyspace_tree_free(KeyspaceTree *keyspace);
 
 /* What watch_start wants; borrowed. */

@@ -17,6 +17,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "transient.h"
+
 gint log_requests;
 
 static gint least_severe; /* atomic: a GLogLevelFlags; the more severe, the smaller */
@@ -134,6 +136,14 @@ static gboolean uses_journal(void)
 	return in_background || stderr_is_journal;
 }
 
+static void write_stderr(const char *level, const char *message)
+{
+	flockfile(stderr);
+	transient_hide_locked();
+	fprintf(stderr, "etcdfs: %s%s\n", level, message);
+	funlockfile(stderr);
+}
+
 static void write_fields(GLogLevelFlags level, const GLogField *fields, gsize n_fields)
 {
 	g_autofree char *message = one_line(field(fields, n_fields, "MESSAGE"));
@@ -143,7 +153,7 @@ static void write_fields(GLogLevelFlags level, const GLogField *fields, gsize n_
 	if (in_background)
 		syslog(priority(level), "%s", message);
 	else
-		fprintf(stderr, "etcdfs: %s%s\n", level_name(level), message);
+		write_stderr(level_name(level), message);
 }
 
 /* --- Handing over --------------------------------------------------------------------- */
@@ -261,7 +271,7 @@ static void log_twice(GLogLevelFlags level, const char *message)
 	if (uses_journal())
 		LOG_EVENT(level, "MESSAGE", "%s", message);
 	if (!stderr_is_journal)
-		fprintf(stderr, "etcdfs: %s\n", text);
+		write_stderr("", text);
 }
 
 void log_fatal(const char *message)

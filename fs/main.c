@@ -31,6 +31,7 @@ typedef struct {
 	View *view;
 	Announcer *announcer;
 	Control *control;
+	Seeding *seeding;
 	KeyspaceTree *keyspace;
 	Fs fs;
 } Program;
@@ -49,8 +50,9 @@ static void program_init(Program *program, const Options *options, const MountCo
 	program->view = view_new();
 	program->announcer = announcer_new(program->tree, program->inodes, program->view);
 	program->control = control_new(program->tree, program->inodes, program->announcer);
+	program->seeding = seeding_new();
 	program->keyspace = keyspace_tree_new(program->tree, program->inodes, program->announcer,
-					      program->control);
+					      program->control, program->seeding);
 	program->fs = (Fs){
 	    .tree = program->tree,
 	    .inodes = program->inodes,
@@ -66,6 +68,7 @@ static void program_init(Program *program, const Options *options, const MountCo
 static void program_clear(Program *program)
 {
 	keyspace_tree_free(program->keyspace);
+	seeding_free(program->seeding);
 	announcer_free(program->announcer);
 	control_free(program->control);
 	view_free(program->view);
