@@ -24,7 +24,8 @@
  *   ETCDFS_CLUSTER_ID  in hex, as etcdctl prints them
  *   ETCDFS_MEMBER_ID
  *   ETCDFS_REASON      of a reseed, a word of .etcdfs/status
- *   ETCDFS_ERROR       the reason alone: what the line has behind its last colon
+ *   ETCDFS_ERROR       what went wrong, alone
+ *   ETCDFS_ERROR_KIND  a word of .etcdfs/status
  *
  * No field and no line holds a password, a token or a value.
  */

@@ -40,7 +40,9 @@ static void say(GLogLevelFlags level, const KeyspaceStatus *status, gint64 revis
 		  status->endpoint ? status->endpoint : "", "ETCDFS_REVISION", applied,
 		  "ETCDFS_CLUSTER_ID", status->cluster_id ? cluster : "", "ETCDFS_MEMBER_ID",
 		  status->member_id ? member : "", "ETCDFS_REASON", reason, "ETCDFS_ERROR",
-		  failed ? status->last_error : "", "MESSAGE", "%s", message);
+		  failed ? status->last_error : "", "ETCDFS_ERROR_KIND",
+		  failed ? keyspace_error_name(status->last_error_kind) : "", "MESSAGE", "%s",
+		  message);
 }
 
 /* What was counted since the last time. */

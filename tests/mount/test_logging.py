@@ -85,12 +85,13 @@ class InTheJournal(LoggingTest):
         entry = log.until("lost contact")
         self.assertRegex(entry["ETCDFS_ERROR"], "connection (reset|refused)")
         self.assert_has(entry, **told, PRIORITY=WARNING, ETCDFS_STATE="reconnecting",
+                        ETCDFS_ERROR_KIND="unreachable",
                         MESSAGE=f"lost contact with etcd at {self.proxy.endpoint}: "
                                 f"{entry['ETCDFS_ERROR']}")
         self.proxy.accept()
         entry = log.until("^watching ")
         self.assert_has(entry, **told, PRIORITY=NOTICE, ETCDFS_STATE="live", ETCDFS_ERROR=None,
-                        ETCDFS_MEMBER_ID=status["member_id"],
+                        ETCDFS_ERROR_KIND=None, ETCDFS_MEMBER_ID=status["member_id"],
                         MESSAGE=f"watching etcd at {self.proxy.endpoint} from revision "
                                 f"{status['revision']}")
         unmount_from_background(self.point)
@@ -141,19 +142,33 @@ class InTheJournal(LoggingTest):
         self.assertEqual(f"etcdfs: {entry['MESSAGE']}\n", result.stderr)
         self.assert_has(entry, PRIORITY=ERR, ETCDFS_SOURCE=source, ETCDFS_MOUNTPOINT=self.point)
 
-    def test_nothing_secret(self):
-        etcd = self.own_etcd()
+    def test_it_gets_stale(self):
+        log = self.collect(journal.Journal())
+        self.mount_behind(log, "--max-stale=1s")
+        self.proxy.refuse()
+        self.assert_has(log.until("stale"), PRIORITY=WARNING, ETCDFS_STATE="stale",
+                        ETCDFS_ENDPOINT=self.proxy.endpoint, ETCDFS_ERROR_KIND="unreachable")
+
+    def test_denied_and_nothing_secret(self):
+        etcd = self.own_etcd("--bcrypt-cost=4")
         self.keys.put("f", "the value")
         auth = Auth(etcd)
         auth.add_user("u", PASSWORD)
         auth.enable()
         auth.grant_role("u", "root")
+        self.proxy.retarget(etcd.port)
         log = self.collect(journal.Journal())
-        source = f"etcd://{etcd.endpoint}{self.keys.prefix.decode()}"
-        entry = self.mount_behind(log, "--log-level=debug", "-o", f"user=u,password={PASSWORD}",
-                                  source=source)
+        self.mount_behind(log, "--log-level=debug", "-o", f"user=u,password={PASSWORD}")
         with open(os.path.join(self.point, "f"), encoding="ascii") as file:
             self.assertEqual("the value", file.read())
+        self.proxy.refuse()
+        log.until("lost contact")
+        auth.revoke_role("u", "root")
+        self.proxy.accept()
+        entry = log.until("denies access")
+        self.assert_has(entry, PRIORITY=WARNING, ETCDFS_STATE="denied",
+                        ETCDFS_ERROR="etcdserver: permission denied",
+                        ETCDFS_ERROR_KIND="denied", ETCDFS_ENDPOINT=self.proxy.endpoint)
         unmount_from_background(self.point)
         log.queued()
         self.assertIn(b"fuse: lookup", log.raw)
