@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,10 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import case  # noqa: E402
 import libc  # noqa: E402
-from mount import daemons, find_mount, unmount_from_background  # noqa: E402
+from etcd import free_port  # noqa: E402
+from mount import daemons, find_mount, unmount_from_background, wait_mounts  # noqa: E402
+from proxy import Proxy  # noqa: E402
+from wait import Deadline  # noqa: E402
 
 README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md")
 HELPERS = {"etcdfs": "mount.etcdfs", "fuse.etcdfs": "mount.fuse.etcdfs"}
@@ -74,9 +78,11 @@ class FstabTest(case.MountTest):
 
     @staticmethod
     def unmount_rest(point):
-        """What a failed test has left."""
+        """What a test, or one that failed, has left."""
         while find_mount(point) is not None:
             unmount_from_background(point, "umount", point)
+        for pid in daemons(point):
+            os.kill(pid, signal.SIGKILL)
 
     def write_fstab(self, *lines):
         with open(self.fstab, "w", encoding="utf-8") as fstab:
@@ -214,6 +220,25 @@ class AtBoot(FstabTest):
         self.assertIsNone(find_mount(self.point))
         self.assert_mounted(self.run_mount("-T", self.fstab, self.point),
                             source=f"etcd://{self.endpoint},127.0.0.1:1{self.prefix}")
+
+
+    def test_etcd_is_away(self):
+        """As it may be at boot.  Twice: the second finds no mount, and tries, too."""
+        proxy = Proxy(free_port(), self.keys.etcd.port)
+        self.addCleanup(proxy.close)
+        proxy.refuse()
+        source = f"etcd://{proxy.endpoint}{self.prefix}"
+        self.write_fstab(f"{source} {self.point} etcdfs bg,nofail,_netdev,dial_timeout=100ms 0 0")
+        for tries in (1, 2):
+            result = self.run_mount("-T", self.fstab, "-a", env=KEPT)
+            self.assertRegex(result.stderr, "; trying again in the background\n\\Z")
+            self.assertEqual((0, tries), (result.returncode, len(daemons(self.point))))
+        proxy.accept()
+        wait_mounts(lambda: find_mount(self.point) is not None, Deadline("one of them mounts"))
+        deadline = Deadline("the other one ends")
+        while len(daemons(self.point)) > 1:
+            deadline.pause()
+        self.assert_mounted(self.run_mount("-T", self.fstab, "-a", env=KEPT), source=source)
 
 
 class AnOrdinaryUser(FstabTest):
