@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 
+from made import run
 from wait import ENDS_WITH_US
 
 _FIRST = "mknod -m 666 /dev/fuse c 10 229 && echo ready && exec cat"
@@ -35,9 +36,8 @@ class CleanRoot:
     def _fill(self):
         """Of the same release.  What it knows of packages stays, so that apt need not ask again."""
         release = platform.freedesktop_os_release()["VERSION_CODENAME"]
-        subprocess.run(["mmdebstrap", "--quiet", "--variant=apt", "--skip=cleanup/apt/lists",
-                        "--dpkgopt=force-unsafe-io", release, self.path],
-                       check=True, stdin=subprocess.DEVNULL)
+        run("mmdebstrap", "--quiet", "--variant=apt", "--skip=cleanup/apt/lists",
+            "--dpkgopt=force-unsafe-io", release, self.path)
 
     def _begin(self):
         self._first = subprocess.Popen(
@@ -67,12 +67,7 @@ class CleanRoot:
 
     def run(self, *command, **more):
         """What COMMAND says on standard output; it must succeed."""
-        result = subprocess.run(self.command(*command), stdin=subprocess.DEVNULL, text=True,
-                                capture_output=True, check=False, env=self._environment(more))
-        if result.returncode:
-            raise AssertionError(f"{command} ended with {result.returncode}:\n"
-                                 f"{result.stdout[-2000:]}{result.stderr[-2000:]}")
-        return result.stdout
+        return run(*self.command(*command), env=self._environment(more))
 
     def inside(self, path):
         """The place of PATH, seen from here; without what is mounted in there."""

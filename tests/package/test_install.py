@@ -10,11 +10,11 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import case  # noqa: E402
+from made import run  # noqa: E402
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 # All of it, below the prefix.  Whoever installs more writes it here, too.
@@ -39,11 +39,6 @@ PAGES = """\
 {mandir}/man8/mount.etcdfs.8
 {mandir}/man8/mount.fuse.etcdfs.8
 """
-
-
-def run(*command, **options):
-    return subprocess.run(command, check=True, text=True, stdin=subprocess.DEVNULL,
-                          capture_output=True, **options).stdout
 
 
 class Install(case.MountTest):

@@ -1,9 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The .deb that tools/package made, in a Debian with nothing else in it; and the release.
-
-PACKAGES names the directory with both.
-"""
+"""The .deb that tools/package made, in a Debian with nothing else in it."""
 
 import glob
 import os
@@ -11,13 +8,13 @@ import re
 import shlex
 import shutil
 import socket
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import case  # noqa: E402
 from clean_root import CleanRoot  # noqa: E402
 from etcd import to_bytes  # noqa: E402
+from made import run, the_one  # noqa: E402
 from wait import LIMIT, Deadline  # noqa: E402
 
 TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools")
@@ -25,18 +22,6 @@ POINT = "/etc/app"
 UNIT = "/lib/systemd/system/etcdfs@.service"
 # What apt and dpkg remember of what they did, and what the loader found.
 MEMORIES = ("/etc/ld.so.cache", "/var/cache/", "/var/lib/apt/", "/var/lib/dpkg/", "/var/log/")
-
-
-def the_one(pattern):
-    found = glob.glob(os.path.join(os.environ["PACKAGES"], pattern))
-    if len(found) != 1:
-        raise AssertionError(f"one {pattern} expected, found {found}; has tools/package run?")
-    return found[0]
-
-
-def run(*command, **options):
-    return subprocess.run(command, check=True, text=True, stdin=subprocess.DEVNULL,
-                          capture_output=True, **options).stdout
 
 
 class Package(case.MountTest):
@@ -170,16 +155,6 @@ class Package(case.MountTest):
             with open(listed, encoding="utf-8") as paths:
                 left -= {self.root.real(path) for path in paths.read().splitlines()}
         self.assertEqual(set(), left)
-
-
-class Release(case.MountTest):
-    def test_has_all_that_its_tests_need(self):
-        """Its units' tests ran when the package was made of it; here is a mount's."""
-        run("tar", "-C", self.directory, "-xJf", the_one("etcdfs-*.tar.xz"))
-        run("dpkg-deb", "-x", the_one("etcdfs_*.deb"), os.path.join(self.directory, "built"))
-        test, = glob.glob(f"{self.directory}/etcdfs-*/tests/mount/test_control.py")
-        env = {**os.environ, "ETCDFS": f"{self.directory}/built/usr/bin/etcdfs"}
-        self.assertNotIn("not ok", run(sys.executable, "-B", test, env=env))
 
 
 if __name__ == "__main__":
