@@ -46,8 +46,9 @@ struct Announcer {
 	Young young;
 	gboolean stopping;
 	AnnouncerTotals totals;
-	guint n_later; /* length of the teller's backlog, for whoever asks */
-	gboolean busy; /* with what is in none of the queues any more */
+	Meters *meters; /* borrowed */
+	guint n_later;	/* length of the teller's backlog, for whoever asks */
+	gboolean busy;	/* with what is in none of the queues any more */
 
 	GThread *thread;	      /* NULL: not started; of the thread that starts and stops */
 	struct fuse_session *session; /* borrowed from announcer_start on */
@@ -57,7 +58,7 @@ struct Announcer {
 	Device device;
 };
 
-Announcer *announcer_new(Tree *tree, InodeTable *inodes, View *view)
+Announcer *announcer_new(Tree *tree, InodeTable *inodes, View *view, Meters *meters)
 {
 	Announcer *announcer = g_new0(Announcer, 1);
 
@@ -66,6 +67,7 @@ Announcer *announcer_new(Tree *tree, InodeTable *inodes, View *view)
 	pending_init(&announcer->pending);
 	young_init(&announcer->young);
 	backlog_init(&announcer->teller.backlog);
+	announcer->meters = meters;
 	announcer->teller.inodes = inodes;
 	announcer->teller.view = view;
 	announcer->teller.route.tree = tree;
@@ -98,7 +100,7 @@ static void push_locked(Announcer *announcer, const TreeChange *change)
 	Node *old = change->old, *now = change->now;
 
 	if (old)
-		young_told(&announcer->young, old, g_get_monotonic_time());
+		young_told(&announcer->young, old, announcer->pending.now_us);
 	if (!is_of_interest_locked(announcer, old ? old : now)) {
 		if (now)
 			young_born(&announcer->young, now);
@@ -113,6 +115,7 @@ static void push_locked(Announcer *announcer, const TreeChange *change)
 void announcer_push(Announcer *announcer, const GArray *changes)
 {
 	g_mutex_lock(&announcer->lock);
+	announcer->pending.now_us = g_get_monotonic_time();
 	for (guint i = 0; i < changes->len; i++)
 		push_locked(announcer, &g_array_index(changes, TreeChange, i));
 	if (!g_queue_is_empty(&announcer->pending.stale))
@@ -184,6 +187,7 @@ static void grow_up(Announcer *announcer, YoungDir *dir)
 	/* So that nothing else is pushed meanwhile. */
 	tree_read_lock(tree);
 	g_mutex_lock(&announcer->lock);
+	announcer->pending.now_us = g_get_monotonic_time();
 	for (guint i = 0; i < dir->born->len; i++) {
 		Node *node = dir->born->pdata[i];
 		if (node->linked && !pending_has(&announcer->pending, node))
@@ -197,10 +201,13 @@ static void announce(Announcer *announcer, PendingRecord *record)
 {
 	g_autoptr(Node) entry = node_ref(record->entry);
 	int r = tell(&announcer->teller, record);
+	gint64 now_us = g_get_monotonic_time();
 
+	if (r == 0)
+		histogram_observe(&announcer->meters->announce, now_us - record->since_us);
 	g_mutex_lock(&announcer->lock);
 	if (record->now)
-		young_told(&announcer->young, record->now, g_get_monotonic_time());
+		young_told(&announcer->young, record->now, now_us);
 	gboolean untold = r < 0 && !pending_has(&announcer->pending, entry);
 	if (r < 0)
 		pending_give_back(&announcer->pending, record);
@@ -299,6 +306,8 @@ AnnouncerTotals announcer_totals(Announcer *announcer)
 	AnnouncerTotals totals = announcer->totals;
 	totals.pending = g_queue_get_length(&announcer->pending.order) + announcer->n_later +
 			 g_queue_get_length(&announcer->young.told) + (announcer->busy ? 1 : 0);
+	totals.stale = g_queue_get_length(&announcer->pending.stale);
+	totals.notifications = meter_get(&announcer->device.notifications);
 	g_mutex_unlock(&announcer->lock);
 	return totals;
 }

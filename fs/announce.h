@@ -8,6 +8,7 @@
 #define ANNOUNCE_H
 
 #include "inode.h"
+#include "meters.h"
 #include "tree.h"
 #include "view.h"
 
@@ -16,7 +17,7 @@ struct fuse_session;
 typedef struct Announcer Announcer;
 
 /* Everything is borrowed and must outlive the announcer. */
-Announcer *announcer_new(Tree *tree, InodeTable *inodes, View *view);
+Announcer *announcer_new(Tree *tree, InodeTable *inodes, View *view, Meters *meters);
 void announcer_free(Announcer *announcer);
 
 /* Starts the thread.  CLONE_FD is a descriptor of the root of a detached clone of
@@ -36,9 +37,11 @@ void announcer_stop(Announcer *announcer);
 void announcer_push(Announcer *announcer, const GArray *changes);
 
 typedef struct {
-	guint64 pending;   /* entries and older inodes with something left to tell */
-	guint64 announced; /* records told since the start */
-	guint64 untold;	   /* records that could not be told */
+	guint64 pending;       /* entries and older inodes with something left to tell */
+	guint64 stale;	       /* entries still to be invalidated */
+	guint64 announced;     /* records told since the start */
+	guint64 untold;	       /* records that could not be told */
+	guint64 notifications; /* of libfuse's, to the kernel */
 } AnnouncerTotals;
 AnnouncerTotals announcer_totals(Announcer *announcer);
 

@@ -4,22 +4,27 @@
 #include <string.h>
 
 #include "entries.h"
+#include "metrics.h"
 #include "names.h"
 #include "status.h"
 
-enum { STATUS, REVISION };
+enum { STATUS, REVISION, METRICS };
 
 static const char *const file_names[CONTROL_N_FILES] = {
     [STATUS] = "status",
     [REVISION] = "revision",
+    [METRICS] = "metrics",
 };
 
 struct Control {
 	Tree *tree;
 	InodeTable *inodes;
 	Announcer *announcer;
-	Node *dir;	 /* owned: .etcdfs */
-	Node *inode_dir; /* owned: .etcdfs/inode */
+	const Meters *meters;
+	const StatusAbout *about;
+	gint64 started_us; /* since the epoch */
+	Node *dir;	   /* owned: .etcdfs */
+	Node *inode_dir;   /* owned: .etcdfs/inode */
 
 	/* Taken before the tree lock and the inode table's, never with one held. */
 	GMutex lock;
@@ -41,7 +46,8 @@ static Node *new_dir(Node *parent, const char *name, guint64 nodeid)
 	return dir;
 }
 
-Control *control_new(Tree *tree, InodeTable *inodes, Announcer *announcer)
+Control *control_new(Tree *tree, InodeTable *inodes, Announcer *announcer, const Meters *meters,
+		     const StatusAbout *about)
 {
 	Control *control = g_new0(Control, 1);
 
@@ -49,6 +55,9 @@ Control *control_new(Tree *tree, InodeTable *inodes, Announcer *announcer)
 	control->tree = tree;
 	control->inodes = inodes;
 	control->announcer = announcer;
+	control->meters = meters;
+	control->about = about;
+	control->started_us = g_get_real_time();
 	control->dir = new_dir(tree_root(tree), NAMES_CONTROL, CONTROL_NODEID);
 	control->inode_dir = new_dir(control->dir, "inode", CONTROL_INODE_DIR_NODEID);
 	return control;
@@ -98,15 +107,25 @@ static TreeTotals totals(Control *control)
 	return totals;
 }
 
-static char *text_locked(Control *control, guint file)
+/* PROCESS: as of now; for the metrics alone. */
+static char *text_locked(Control *control, guint file, const Process *process)
 {
 	TreeTotals tree = totals(control);
 
 	if (file == REVISION)
 		return g_strdup_printf("%" G_GINT64_FORMAT "\n", tree.revision);
-	Status status = {&control->status, tree, inode_totals(control->inodes),
-			 announcer_totals(control->announcer)};
-	return status_to_json(&status);
+	Status status = {
+	    .about = control->about,
+	    .connection = &control->status,
+	    .meters = control->meters,
+	    .started_us = control->started_us,
+	    .now_us = g_get_real_time(),
+	    .monotonic_us = g_get_monotonic_time(),
+	    .tree = tree,
+	    .inodes = inode_totals(control->inodes),
+	    .announcer = announcer_totals(control->announcer),
+	};
+	return file == METRICS ? metrics_to_text(&status, process) : status_to_json(&status);
 }
 
 static gboolean shows_text(const Node *node, const char *text)
@@ -117,10 +136,10 @@ static gboolean shows_text(const Node *node, const char *text)
 
 /* Makes files[FILE] say what is true now; borrowed.  What was there before goes
  * on for those who know it, and is an older inode of the new one. */
-static Node *refresh_locked(Control *control, guint file)
+static Node *refresh_locked(Control *control, guint file, const Process *process)
 {
 	static const NodeRevisions none = {0};
-	g_autofree char *text = text_locked(control, file);
+	g_autofree char *text = text_locked(control, file, process);
 	Node *before = control->files[file];
 
 	if (before && shows_text(before, text))
@@ -141,12 +160,15 @@ static Node *refresh_locked(Control *control, guint file)
 static Node *lookup_file(Control *control, const char *name)
 {
 	Node *node = NULL;
+	Process process;
 
 	for (guint i = 0; i < CONTROL_N_FILES && !node; i++) {
 		if (strcmp(name, file_names[i]) != 0)
 			continue;
+		if (i == METRICS)
+			process_look(&process);
 		g_mutex_lock(&control->lock);
-		node = node_ref(refresh_locked(control, i));
+		node = node_ref(refresh_locked(control, i, &process));
 		/* With the lock, so that nobody retires it before it counts as known. */
 		inode_lookup(control->inodes, node);
 		g_mutex_unlock(&control->lock);
@@ -195,10 +217,10 @@ void control_set_status(Control *control, const KeyspaceStatus *status)
 	g_mutex_lock(&control->lock);
 	gboolean same = control->status.state == status->state;
 	/* Who watches the directory need not have looked at the file. */
-	Node *before = same ? NULL : node_ref(refresh_locked(control, STATUS));
+	Node *before = same ? NULL : node_ref(refresh_locked(control, STATUS, NULL));
 	keep_status_locked(control, status);
 	if (!same) {
-		TreeChange change = {before, node_ref(refresh_locked(control, STATUS))};
+		TreeChange change = {before, node_ref(refresh_locked(control, STATUS, NULL))};
 		g_array_append_val(changes, change);
 		announcer_push(control->announcer, changes);
 	}

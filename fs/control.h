@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* control.h - the directory .etcdfs: what etcdfs says about itself.
  *
- * `status` and `revision` are like every other file: what one open sees never
+ * `status`, `revision` and `metrics` are like every other file: what one open sees never
  * changes.  Each lookup finds a new inode if there is something new to say.
  */
 #ifndef CONTROL_H
@@ -9,6 +9,8 @@
 
 #include "announce.h"
 #include "keyspace.h"
+#include "meters.h"
+#include "status.h"
 
 #define CONTROL_NODEID 2
 #define CONTROL_INODE_DIR_NODEID 3
@@ -17,7 +19,8 @@
 typedef struct Control Control;
 
 /* Everything is borrowed and must outlive the control directory. */
-Control *control_new(Tree *tree, InodeTable *inodes, Announcer *announcer);
+Control *control_new(Tree *tree, InodeTable *inodes, Announcer *announcer, const Meters *meters,
+		     const StatusAbout *about);
 void control_free(Control *control);
 
 /* The directory itself; borrowed, never changes. */
@@ -36,7 +39,7 @@ Node *control_lookup(Control *control, const Node *dir, const char *name, gboole
 void control_nodeid_name(guint64 nodeid, char name[CONTROL_NODEID_NAME_SIZE]);
 
 /* What .etcdfs lists. */
-#define CONTROL_N_FILES 2
+#define CONTROL_N_FILES 3
 const char *control_file_name(guint i);
 
 /* The state of the connection changed.  Raises events on `status` if the state

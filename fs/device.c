@@ -85,7 +85,7 @@ static gboolean leave_the_others(Device *device)
 
 void device_init(Device *device, struct fuse_session *session, const int *keep, gsize n_keep)
 {
-	*device = (Device){.session = session};
+	device->session = session;
 	if (!leave_the_others(device)) {
 		/* As a filter of system calls may have it. */
 		g_debug("the announcer shares its descriptors: %s", g_strerror(errno));

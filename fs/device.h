@@ -6,12 +6,13 @@
 #ifndef DEVICE_H
 #define DEVICE_H
 
-#include <glib.h>
+#include "meter.h"
 
 struct fuse_session;
 
 typedef struct {
 	struct fuse_session *session; /* borrowed */
+	guint64 notifications;	      /* sent, ever; any thread may read it (meter.h) */
 
 	/* Of device.c. */
 	int process_fd;	    /* a pidfd of this process; -1: descriptors are shared */

@@ -9,6 +9,7 @@
 #include "attr.h"
 #include "control.h"
 #include "inode.h"
+#include "meters.h"
 #include "tree.h"
 #include "view.h"
 
@@ -23,6 +24,7 @@ typedef struct {
 	InodeTable *inodes;
 	View *view;
 	Control *control;
+	Meters *meters;
 	AttrConfig attr;
 	/* Of the nodeids: another mount's begin again, and the kernel must not take a file
 	 * handle of one for the other's. */

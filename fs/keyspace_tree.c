@@ -17,6 +17,7 @@ struct KeyspaceTree {
 	Announcer *announcer;
 	Control *control;
 	Seeding *seeding;
+	Meters *meters;
 
 	/* Of the watch's thread. */
 	gboolean seeded; /* once: readers may be there */
@@ -109,6 +110,19 @@ static void seed_end(Keyspace *keyspace)
 	seeding_end(self->seeding);
 }
 
+static void count_batch(Meters *meters, const KvBatch *batch)
+{
+	gsize n_puts = 0;
+
+	for (gsize i = 0; i < batch->n_events; i++)
+		n_puts += batch->events[i].type == KV_PUT;
+	meter_add(&meters->batches, 1);
+	meter_add(&meters->events[KV_PUT], n_puts);
+	meter_add(&meters->events[KV_DELETE], batch->n_events - n_puts);
+	if (batch->arrived_us)
+		histogram_observe(&meters->apply, g_get_monotonic_time() - batch->arrived_us);
+}
+
 static KeyspaceVerdict apply_batch(Keyspace *keyspace, const KvBatch *batch)
 {
 	KeyspaceTree *self = of(keyspace);
@@ -116,6 +130,7 @@ static KeyspaceVerdict apply_batch(Keyspace *keyspace, const KvBatch *batch)
 	if (!tree_check(self->tree, batch))
 		return KEYSPACE_EVENT_LOST;
 	apply(self, batch->events, batch->n_events, batch->revision);
+	count_batch(self->meters, batch);
 	return KEYSPACE_APPLIED;
 }
 
@@ -135,7 +150,7 @@ static void set_status(Keyspace *keyspace, const KeyspaceStatus *status)
 }
 
 KeyspaceTree *keyspace_tree_new(Tree *tree, InodeTable *inodes, Announcer *announcer,
-				Control *control, Seeding *seeding)
+				Control *control, Seeding *seeding, Meters *meters)
 {
 	KeyspaceTree *self = g_new0(KeyspaceTree, 1);
 
@@ -148,12 +163,14 @@ KeyspaceTree *keyspace_tree_new(Tree *tree, InodeTable *inodes, Announcer *annou
 	    .count = count,
 	    .progress = progress,
 	    .status = set_status,
+	    .meter = &meters->watch,
 	};
 	self->tree = tree;
 	self->inodes = inodes;
 	self->announcer = announcer;
 	self->control = control;
 	self->seeding = seeding;
+	self->meters = meters;
 	self->diff = diff_new(tree);
 	return self;
 }

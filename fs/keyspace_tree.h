@@ -13,7 +13,7 @@ typedef struct KeyspaceTree KeyspaceTree;
 
 /* Everything is borrowed and must outlive it. */
 KeyspaceTree *keyspace_tree_new(Tree *tree, InodeTable *inodes, Announcer *announcer,
-				Control *control, Seeding *seeding);
+				Control *control, Seeding *seeding, Meters *meters);
 void keyspace_tree_free(KeyspaceTree *keyspace);
 
 /* What watch_start wants; borrowed. */

@@ -26,6 +26,8 @@
 
 /* Everything that lives as long as the mount does, in the order of need. */
 typedef struct {
+	StatusAbout about;
+	Meters meters;
 	Tree *tree;
 	InodeTable *inodes;
 	View *view;
@@ -45,19 +47,31 @@ static KvBytes prefix_of(const Options *options)
 
 static void program_init(Program *program, const Options *options, const MountConfig *config)
 {
+	program->meters = (Meters){0};
+	program->about = (StatusAbout){
+	    .source = config->source,
+	    .mountpoint = config->mountpoint,
+	    .prefix = prefix_of(options),
+	    .revision = options->rev,
+	    .max_stale_ms = options->max_stale_ms,
+	    .stale_fail = options->stale_fail,
+	};
 	program->tree = tree_new(prefix_of(options));
 	program->inodes = inode_table_new(tree_root(program->tree));
 	program->view = view_new();
-	program->announcer = announcer_new(program->tree, program->inodes, program->view);
-	program->control = control_new(program->tree, program->inodes, program->announcer);
+	program->announcer = announcer_new(program->tree, program->inodes, program->view,
+					   &program->meters);
+	program->control = control_new(program->tree, program->inodes, program->announcer,
+				       &program->meters, &program->about);
 	program->seeding = seeding_new();
 	program->keyspace = keyspace_tree_new(program->tree, program->inodes, program->announcer,
-					      program->control, program->seeding);
+					      program->control, program->seeding, &program->meters);
 	program->fs = (Fs){
 	    .tree = program->tree,
 	    .inodes = program->inodes,
 	    .view = program->view,
 	    .control = program->control,
+	    .meters = &program->meters,
 	    .attr = attr_config(options->uid, options->gid, options->fmask, options->dmask,
 				options->executable, mount_checks_announcer(config)),
 	    .generation = g_random_int(),

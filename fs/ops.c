@@ -31,6 +31,11 @@ static gboolean is_announcer(fuse_req_t req)
 	return view_is_announcer(fs_of(req)->view, fuse_req_ctx(req)->pid);
 }
 
+static void count(fuse_req_t req, MetersRequest request)
+{
+	meter_add(&fs_of(req)->meters->requests[request], 1);
+}
+
 /* R is 0 or a negative errno. */
 static void reply_err(fuse_req_t req, const char *op, int r)
 {
@@ -153,6 +158,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fuse_entry_param entry;
 
+	count(req, METERS_LOOKUP);
 	LOG_REQUEST("fuse: lookup parent=%" G_GUINT64_FORMAT " name=\"%s\"", parent, name);
 	int r = do_lookup(fs_of(req), parent, name, is_announcer(req), &entry);
 	if (r < 0)
@@ -163,12 +169,14 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 {
+	count(req, METERS_FORGET);
 	inode_forget(fs_of(req)->inodes, ino, nlookup);
 	fuse_reply_none(req);
 }
 
 static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
 {
+	meter_add(&fs_of(req)->meters->requests[METERS_FORGET], count);
 	for (size_t i = 0; i < count; i++)
 		inode_forget(fs_of(req)->inodes, forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(req);
@@ -194,6 +202,7 @@ static void reply_attr(fuse_req_t req, guint64 nodeid)
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	count(req, METERS_GETATTR);
 	LOG_REQUEST("fuse: getattr ino=%" G_GUINT64_FORMAT, ino);
 	reply_attr(req, ino);
 }
@@ -201,6 +210,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
 		       struct fuse_file_info *fi)
 {
+	count(req, METERS_SETATTR);
 	LOG_REQUEST("fuse: setattr ino=%" G_GUINT64_FORMAT, ino);
 	if (is_announcer(req))
 		reply_attr(req, ino);
@@ -225,6 +235,7 @@ static int check_access(const Fs *fs, guint64 nodeid, int mask)
 
 static void op_access(fuse_req_t req, fuse_ino_t ino, int mask)
 {
+	count(req, METERS_ACCESS);
 	LOG_REQUEST("fuse: access ino=%" G_GUINT64_FORMAT, ino);
 	reply_err(req, "access", check_access(fs_of(req), ino, mask));
 }
@@ -233,6 +244,7 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	const Fs *fs = fs_of(req);
 
+	count(req, METERS_STATFS);
 	LOG_REQUEST("fuse: statfs");
 	tree_read_lock(fs->tree);
 	TreeTotals totals = tree_totals_locked(fs->tree);
@@ -267,6 +279,7 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 	g_autoptr(Node) node = inode_get(fs->inodes, ino);
 	g_autoptr(GByteArray) value = node ? xattr_get(fs->tree, fs->control, node, name) : NULL;
 
+	count(req, METERS_GETXATTR);
 	LOG_REQUEST("fuse: getxattr ino=%" G_GUINT64_FORMAT " name=\"%s\"", ino, name);
 	reply_xattr(req, "getxattr", value, size);
 }
@@ -277,6 +290,7 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	g_autoptr(Node) node = inode_get(fs->inodes, ino);
 	g_autoptr(GByteArray) names = node ? xattr_list(fs->tree, fs->control, node) : NULL;
 
+	count(req, METERS_LISTXATTR);
 	LOG_REQUEST("fuse: listxattr ino=%" G_GUINT64_FORMAT, ino);
 	reply_xattr(req, "listxattr", names, size);
 }
@@ -286,6 +300,7 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 /* Asked only where the VFS does not refuse writers by itself (fs.h). */
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	count(req, METERS_OPEN);
 	LOG_REQUEST("fuse: open ino=%" G_GUINT64_FORMAT, ino);
 	if (fs_of(req)->no_open) {
 		reply_err(req, "open", -ENOSYS);
@@ -300,6 +315,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 /* The kernel takes this as: no need to ask again, and keep listings. */
 static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	count(req, METERS_OPENDIR);
 	LOG_REQUEST("fuse: opendir ino=%" G_GUINT64_FORMAT, ino);
 	reply_err(req, "opendir", -ENOSYS);
 }
@@ -309,6 +325,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 {
 	g_autoptr(Node) node = inode_get(fs_of(req)->inodes, ino);
 
+	count(req, METERS_READ);
 	LOG_REQUEST("fuse: read ino=%" G_GUINT64_FORMAT " size=%zu off=%jd", ino, size,
 		    (intmax_t)off);
 	if (!node) {
@@ -338,6 +355,7 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, gboolea
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		       struct fuse_file_info *fi)
 {
+	count(req, METERS_READDIR);
 	LOG_REQUEST("fuse: readdir ino=%" G_GUINT64_FORMAT " off=%jd", ino, (intmax_t)off);
 	list(req, ino, size, off, FALSE);
 }
@@ -345,6 +363,7 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 			   struct fuse_file_info *fi)
 {
+	count(req, METERS_READDIRPLUS);
 	LOG_REQUEST("fuse: readdirplus ino=%" G_GUINT64_FORMAT " off=%jd", ino, (intmax_t)off);
 	list(req, ino, size, off, TRUE);
 }
@@ -376,6 +395,7 @@ static void create(fuse_req_t req, const char *op, fuse_ino_t parent, const char
 	struct fuse_entry_param entry;
 	int r = -EROFS;
 
+	count(req, METERS_CREATE);
 	LOG_REQUEST("fuse: %s parent=%" G_GUINT64_FORMAT " name=\"%s\"", op, parent, name);
 	if (is_announcer(req))
 		r = do_create(fs_of(req), parent, name, kind, &entry);
@@ -407,6 +427,7 @@ static int do_remove(const Fs *fs, guint64 parent, const char *name)
 
 static void remove_entry(fuse_req_t req, const char *op, fuse_ino_t parent, const char *name)
 {
+	count(req, METERS_REMOVE);
 	LOG_REQUEST("fuse: %s parent=%" G_GUINT64_FORMAT " name=\"%s\"", op, parent, name);
 	reply_err(req, op, is_announcer(req) ? do_remove(fs_of(req), parent, name) : -EROFS);
 }

@@ -89,6 +89,7 @@ void pending_push(Pending *pending, Node *old, Node *now, gboolean seen)
 		record->entry = node_ref(entry);
 		record->told = ref_or_null(old);
 		record->told_seen = seen;
+		record->since_us = pending->now_us;
 		record->now = ref_or_null(now);
 		record->in_order.data = record;
 		record->in_stale.data = record;
@@ -136,6 +137,7 @@ void pending_give_back(Pending *pending, PendingRecord *record)
 			set_went(newer, newer->told);
 		node_unref(newer->told);
 		newer->told = g_steal_pointer(&record->told);
+		newer->since_us = MIN(newer->since_us, record->since_us);
 	}
 	pending_record_free(record);
 }

@@ -17,6 +17,7 @@ typedef struct {
 	Node *went;  /* owned; what came and went untold but was seen, or NULL */
 
 	gboolean told_seen; /* the kernel knew `told` when it went */
+	gint64 since_us;    /* Pending's now_us of the first change that is not told */
 
 	/* Of pending.c. */
 	gboolean stale; /* the kernel's entry is not invalidated yet */
@@ -28,6 +29,7 @@ typedef struct {
 	GHashTable *records; /* set of PendingRecord, by entry */
 	GQueue order;	     /* of all records, the first to be told first */
 	GQueue stale;	     /* of those whose kernel entry is stale */
+	gint64 now_us;	     /* of what is pushed next: for the caller to set */
 } Pending;
 
 void pending_init(Pending *pending);

@@ -37,6 +37,7 @@ typedef enum {
 	KEYSPACE_DENIED,       /* etcd answers, but not to us; the last tree is served */
 	KEYSPACE_STALE,	       /* no contact for longer than the user bears, whatever the reason */
 	KEYSPACE_FROZEN,       /* one revision, for ever: nothing is asked of etcd any more */
+	KEYSPACE_N_STATES
 } KeyspaceState;
 
 /* Why a reseed happened; each reason is counted. */
@@ -78,6 +79,7 @@ static inline const char *keyspace_state_name(KeyspaceState state)
 	    [KEYSPACE_STALE] = "stale",
 	    [KEYSPACE_FROZEN] = "frozen",
 	};
+	G_STATIC_ASSERT(G_N_ELEMENTS(names) == KEYSPACE_N_STATES);
 	return names[state];
 }
 

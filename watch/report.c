@@ -110,6 +110,8 @@ static void log_state(Report *report, const KeyspaceStatus *status, gint64 revis
 	case KEYSPACE_FROZEN:
 		log_frozen(status, revision);
 		break;
+	case KEYSPACE_N_STATES:
+		break;
 	}
 }
 
