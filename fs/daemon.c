@@ -9,6 +9,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+void daemon_fill_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= STDIN_FILENO && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 /* The exit status of the parent. */
 static int wait_for_child(pid_t child, int ready_fd)
 {

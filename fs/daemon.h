@@ -6,6 +6,10 @@
 
 #include <glib.h>
 
+/* Opens /dev/null as each standard stream that is closed, so that nothing else gets its
+ * number and then what is meant for it.  Call it first of all. */
+void daemon_fill_standard_streams(void);
+
 /* Forks.  The child returns, with what daemon_ready needs; standard error is still
  * the caller's.  The parent waits and exits: with 0 once the child says that it is
  * ready, else with the child's status.  Call it before there are threads.

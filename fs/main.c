@@ -280,6 +280,7 @@ int main(int argc, char **argv)
 	gboolean is_helper = helper_is_name(argv[0]), fake = FALSE;
 	g_autofree gchar **translated = is_helper ? helper_translate(argv, &fake, &error) : NULL;
 
+	daemon_fill_standard_streams();
 	log_init(G_LOG_LEVEL_INFO);
 	if (is_helper)
 		prctl(PR_SET_NAME, "etcdfs"); /* who looks for the daemon looks for this */

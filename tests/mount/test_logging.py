@@ -249,6 +249,21 @@ class InAService(LoggingTest):
         self.assertEqual(b"", stream.said())
 
 
+class WithoutStandardStreams(LoggingTest):
+    def test_nothing_else_gets_their_numbers(self):
+        """And then what is written there.  (Standard input, which nobody reads, a library
+        may have taken before we begin.)"""
+        process = subprocess.Popen([*ENDS_WITH_US, "TERM", "sh", "-c",
+                                    'exec "$@" <&- >&- 2>&-', "sh", *self.command("-f")])
+        self.addCleanup(self.unmount_rest)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+        wait_mounts(lambda: find_mount(self.point) is not None, Deadline("etcdfs mounts"),
+                    process)
+        self.assertEqual(["/dev/null"] * 2, [os.readlink(f"/proc/{process.pid}/fd/{fd}")
+                                             for fd in (1, 2)])
+
+
 class InSyslog(LoggingTest):
     def test_without_a_journal(self):
         log = self.collect(journal.Syslog())
