@@ -11,14 +11,13 @@ import contextlib
 import http.client
 import itertools
 import os
-import re
 import signal
 import subprocess
 import threading
 
 from etcd import Client, Etcd, EtcdError, Unavailable, free_port
 from network import Network
-from wait import ENDS_WITH_US, LIMIT, SLOW, Deadline
+from wait import ENDS_WITH_US, SLOW, Deadline
 
 HEARTBEAT_MS, ELECTION_MS = (100, 1000) if SLOW else (50, 500)
 
@@ -120,15 +119,6 @@ class Member(Etcd):
                 if self.status().get("isLearner"):
                     return
             poll(deadline)
-
-    def metric(self, name, label=""):
-        """The sum of its counters called NAME (with LABEL)."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=LIMIT)
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
-        connection.close()
-        return sum(float(line.split()[-1]) for line in text.splitlines()
-                   if re.match(rf"{name}\b", line) and label in line)
 
 
 class GrpcProxy:

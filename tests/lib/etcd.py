@@ -208,12 +208,22 @@ class Client:
         """A lease of so many seconds."""
         return int(self.call("lease/grant", {"TTL": str(seconds)})["ID"])
 
-    def calls(self, method):
-        """{code: how many} of the gRPC method's calls that have ended, the gateway's, too."""
+    def metrics(self):
+        """What it tells Prometheus."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=LIMIT)
         connection.request("GET", "/metrics")
         text = connection.getresponse().read().decode()
         connection.close()
+        return text
+
+    def metric(self, name, label=""):
+        """The sum of those called NAME (with LABEL)."""
+        return sum(float(line.split()[-1]) for line in self.metrics().splitlines()
+                   if re.match(rf"{name}\b", line) and label in line)
+
+    def calls(self, method):
+        """{code: how many} of the gRPC method's calls that have ended, the gateway's, too."""
+        text = self.metrics()
         pattern = r'^grpc_server_handled_total{grpc_code="(\w+)",grpc_method="(\w+)",.*} (\d+)$'
         return {code: int(count) for code, name, count in re.findall(pattern, text, re.MULTILINE)
                 if name == method}

@@ -10,27 +10,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 
-import case
-from etcd import Keys
-
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-
-
-def readme():
-    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as text:
-        return text.read()
-
-
-def example(name):
-    """[(command, [line of its output...])...] of an example."""
-    block = re.search(rf"<!-- example: {name} -->\n```console\n(.*?)```", readme(), re.DOTALL)
-    steps = []
-    for line in block[1].splitlines():
-        if line.startswith("$ "):
-            steps.append((line[2:], []))
-        else:
-            steps[-1][1].append(line)
-    return steps
+import case  # noqa: E402
+from etcd import Keys  # noqa: E402
+from readme import ROOT, example, readme  # noqa: E402
 
 
 class Readme(case.MountTest):
