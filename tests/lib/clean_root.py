@@ -34,10 +34,19 @@ class CleanRoot:
             raise
 
     def _fill(self):
-        """Of the same release.  What it knows of packages stays, so that apt need not ask again."""
+        """What it knows of packages stays, so that apt need not ask again."""
         release = platform.freedesktop_os_release()["VERSION_CODENAME"]
         run("mmdebstrap", "--quiet", "--variant=apt", "--skip=cleanup/apt/lists",
-            "--dpkgopt=force-unsafe-io", release, self.path)
+            "--dpkgopt=force-unsafe-io", release, self.path, *self._sources(release))
+
+    @staticmethod
+    def _sources(release):
+        """From where this machine has RELEASE and its updates; not what else it knows."""
+        lines = run("apt-get", "indextargets", "Created-By: Packages",
+                    "--format", "$(ORIGIN) deb $(REPO_URI) $(RELEASE) $(COMPONENT)").splitlines()
+        fields = [line.split() for line in lines]
+        return [" ".join(source) for origin, *source in fields
+                if origin in ("Debian", "Ubuntu") and source[2].startswith(release)]
 
     def _begin(self):
         self._first = subprocess.Popen(

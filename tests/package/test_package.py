@@ -91,6 +91,15 @@ class Package(case.MountTest):
         self.assertEqual("one", self.read())
         self.assert_shows("two")
 
+    def test_ordinary_user(self):
+        """Who needs fusermount3."""
+        nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        self.root.run(*nobody, "mkdir", "/tmp/mnt")
+        self.addCleanup(self.root.run, "rmdir", "/tmp/mnt")
+        self.root.run(*nobody, "etcdfs", self.source, "/tmp/mnt")
+        self.addCleanup(self.root.run, "umount", "/tmp/mnt")
+        self.assertEqual("one", self.root.run(*nobody, "cat", "/tmp/mnt/key"))
+
     def copy(self, source, path):
         with open(source, "rb") as file:
             self.write(path, file.read())
