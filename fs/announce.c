@@ -31,12 +31,14 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "control.h"
 #include "device.h"
 #include "invalidate.h"
 #include "log.h"
 #include "pending.h"
 #include "relist.h"
 #include "tell.h"
+#include "withheld.h"
 #include "young.h"
 
 struct Announcer {
@@ -45,6 +47,10 @@ struct Announcer {
 	Pending pending;
 	Young young;
 	gboolean stopping;
+	gboolean withheld; /* only what is in .etcdfs is told */
+	gboolean drop_due; /* and the kernel has still to forget the rest; then: */
+	void (*dropped)(gpointer data);
+	gpointer dropped_data;
 	AnnouncerTotals totals;
 	Meters *meters; /* borrowed */
 	guint n_later;	/* length of the teller's backlog, for whoever asks */
@@ -124,16 +130,26 @@ void announcer_push(Announcer *announcer, const GArray *changes)
 }
 
 typedef struct {
+	gboolean withheld;
 	/* One of them: */
+	gboolean drop;
 	GPtrArray *stale;      /* entries to invalidate, owned */
 	YoungDir *of_age;      /* owned */
 	PendingRecord *record; /* owned; NULL: only what was left for later */
 } Step;
 
+static gboolean has_to_tell_locked(const Announcer *announcer)
+{
+	if (announcer->withheld)
+		return pending_has_in(&announcer->pending, CONTROL_NODEID);
+	return !g_queue_is_empty((GQueue *)&announcer->pending.order) || announcer->n_later > 0;
+}
+
 static gboolean has_to_wait_locked(Announcer *announcer)
 {
-	return !announcer->stopping && g_queue_is_empty(&announcer->pending.order) &&
-	       announcer->n_later == 0 && young_next(&announcer->young) > g_get_monotonic_time();
+	return !announcer->stopping && !announcer->drop_due &&
+	       g_queue_is_empty(&announcer->pending.stale) && !has_to_tell_locked(announcer) &&
+	       young_next(&announcer->young) > g_get_monotonic_time();
 }
 
 static void wait_locked(Announcer *announcer)
@@ -146,13 +162,23 @@ static void wait_locked(Announcer *announcer)
 		g_cond_wait_until(&announcer->wake, &announcer->lock, until);
 }
 
+static PendingRecord *take_record_locked(Announcer *announcer)
+{
+	if (announcer->withheld)
+		return pending_take_in(&announcer->pending, CONTROL_NODEID);
+	return pending_take(&announcer->pending);
+}
+
 static void take_step_locked(Announcer *announcer, Step *ret_step)
 {
-	*ret_step = (Step){.stale = pending_take_stale(&announcer->pending)};
-	if (!ret_step->stale)
+	*ret_step = (Step){.withheld = announcer->withheld, .drop = announcer->drop_due};
+	announcer->drop_due = FALSE;
+	if (!ret_step->drop)
+		ret_step->stale = pending_take_stale(&announcer->pending);
+	if (!ret_step->drop && !ret_step->stale)
 		ret_step->of_age = young_take(&announcer->young, g_get_monotonic_time());
-	if (!ret_step->stale && !ret_step->of_age)
-		ret_step->record = pending_take(&announcer->pending);
+	if (!ret_step->drop && !ret_step->stale && !ret_step->of_age)
+		ret_step->record = take_record_locked(announcer);
 	announcer->busy = ret_step->of_age || ret_step->record;
 }
 
@@ -248,9 +274,17 @@ static void invalidate(Announcer *announcer, const GPtrArray *stale)
 	route_yield(&teller->route);
 }
 
+static void drop(Announcer *announcer)
+{
+	withheld_drop(&announcer->device, announcer->teller.inodes);
+	announcer->dropped(announcer->dropped_data);
+}
+
 static void carry_out(Announcer *announcer, Step *step)
 {
-	if (step->stale) {
+	if (step->drop) {
+		drop(announcer);
+	} else if (step->stale) {
 		invalidate(announcer, step->stale);
 		g_ptr_array_unref(step->stale);
 	} else if (step->of_age) {
@@ -259,7 +293,8 @@ static void carry_out(Announcer *announcer, Step *step)
 	} else {
 		if (step->record)
 			announce(announcer, step->record);
-		tell_later(&announcer->teller);
+		if (!step->withheld)
+			tell_later(&announcer->teller);
 		route_yield(&announcer->teller.route);
 	}
 }
@@ -298,6 +333,24 @@ void announcer_stop(Announcer *announcer)
 	g_cond_signal(&announcer->wake);
 	g_mutex_unlock(&announcer->lock);
 	g_clear_pointer(&announcer->thread, g_thread_join);
+}
+
+void announcer_withhold(Announcer *announcer, void (*done)(gpointer data), gpointer data)
+{
+	g_mutex_lock(&announcer->lock);
+	announcer->withheld = announcer->drop_due = TRUE;
+	announcer->dropped = done;
+	announcer->dropped_data = data;
+	g_cond_signal(&announcer->wake);
+	g_mutex_unlock(&announcer->lock);
+}
+
+void announcer_release(Announcer *announcer)
+{
+	g_mutex_lock(&announcer->lock);
+	announcer->withheld = announcer->drop_due = FALSE;
+	g_cond_signal(&announcer->wake);
+	g_mutex_unlock(&announcer->lock);
 }
 
 AnnouncerTotals announcer_totals(Announcer *announcer)

@@ -36,6 +36,12 @@ void announcer_stop(Announcer *announcer);
  * state can rely on it that it is pending.  Never blocks on the kernel. */
 void announcer_push(Announcer *announcer, const GArray *changes);
 
+/* With the tree withheld (withheld.h): makes the kernel forget it, and then calls DONE from
+ * the announcer's thread, with no lock held.  From now on only what is in .etcdfs is told;
+ * the rest keeps until announcer_release.  Any thread. */
+void announcer_withhold(Announcer *announcer, void (*done)(gpointer data), gpointer data);
+void announcer_release(Announcer *announcer);
+
 typedef struct {
 	guint64 pending;       /* entries and older inodes with something left to tell */
 	guint64 stale;	       /* entries still to be invalidated */

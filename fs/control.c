@@ -32,6 +32,7 @@ struct Control {
 	KeyspaceStatus status; /* its strings are owned, by the two below */
 	char *endpoint;
 	char *last_error;
+	gboolean hides_stale;	      /* `status` does not say yet that it is stale */
 	Node *files[CONTROL_N_FILES]; /* owned: what was last shown; may be NULL */
 };
 
@@ -210,20 +211,41 @@ static void keep_status_locked(Control *control, const KeyspaceStatus *status)
 	control->status.last_error = control->last_error = g_strdup(status->last_error);
 }
 
-void control_set_status(Control *control, const KeyspaceStatus *status)
+/* STATUS may be NULL: only the state is another. */
+static void change_locked(Control *control, const KeyspaceStatus *status, KeyspaceState state)
 {
 	g_autoptr(GArray) changes = tree_changes_new();
-
-	g_mutex_lock(&control->lock);
-	gboolean same = control->status.state == status->state;
+	gboolean same = control->status.state == state;
 	/* Who watches the directory need not have looked at the file. */
 	Node *before = same ? NULL : node_ref(refresh_locked(control, STATUS, NULL));
-	keep_status_locked(control, status);
-	if (!same) {
-		TreeChange change = {before, node_ref(refresh_locked(control, STATUS, NULL))};
-		g_array_append_val(changes, change);
-		announcer_push(control->announcer, changes);
-	}
+
+	if (status)
+		keep_status_locked(control, status);
+	control->status.state = state;
+	if (same)
+		return;
+	TreeChange change = {before, node_ref(refresh_locked(control, STATUS, NULL))};
+	g_array_append_val(changes, change);
+	announcer_push(control->announcer, changes);
+}
+
+void control_set_status(Control *control, const KeyspaceStatus *status, gboolean hides)
+{
+	g_mutex_lock(&control->lock);
+	control->hides_stale = status->state == KEYSPACE_STALE && (hides || control->hides_stale);
+	change_locked(control, status,
+		      control->hides_stale ? control->status.state : status->state);
+	g_mutex_unlock(&control->lock);
+}
+
+void control_show_stale(gpointer data)
+{
+	Control *control = data;
+
+	g_mutex_lock(&control->lock);
+	if (control->hides_stale)
+		change_locked(control, NULL, KEYSPACE_STALE);
+	control->hides_stale = FALSE;
 	g_mutex_unlock(&control->lock);
 }
 

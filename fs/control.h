@@ -29,6 +29,13 @@ Node *control_dir(const Control *control);
 /* Whether the node is .etcdfs or .etcdfs/inode. */
 gboolean control_is_dir(const Control *control, const Node *node);
 
+/* Whether it is one of those or a file in there. */
+static inline gboolean control_has(const Node *node)
+{
+	return node->nodeid == CONTROL_NODEID || node->nodeid == CONTROL_INODE_DIR_NODEID ||
+	       (node->parent && node->parent->nodeid == CONTROL_NODEID);
+}
+
 /* NAME in DIR, one of the two; a reference for the caller, already counted as a
  * lookup; NULL if there is none.  .etcdfs/inode exists for the ANNOUNCER alone.
  * Any thread, no lock held. */
@@ -43,8 +50,10 @@ void control_nodeid_name(guint64 nodeid, char name[CONTROL_NODEID_NAME_SIZE]);
 const char *control_file_name(guint i);
 
 /* The state of the connection changed.  Raises events on `status` if the state
- * itself did.  No lock held. */
-void control_set_status(Control *control, const KeyspaceStatus *status);
+ * itself did.  HIDES: that it is stale now is not shown before control_show_stale, if it
+ * is still true then.  No lock held. */
+void control_set_status(Control *control, const KeyspaceStatus *status, gboolean hides);
+void control_show_stale(gpointer control);
 
 /* For the xattrs of the root. */
 const char *control_state(Control *control); /* a static string */

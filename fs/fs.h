@@ -12,19 +12,21 @@
 #include "meters.h"
 #include "tree.h"
 #include "view.h"
+#include "withheld.h"
 
 /* How long the kernel may keep entries and attributes: for ever, since it is told
  * what changes; and not at all, where only a new lookup knows. */
 #define FS_FOREVER 1e9
 #define FS_NEVER 0.0
 
-/* Everything is borrowed; nothing changes while requests are served. */
+/* Everything is borrowed; nothing changes while requests are served but what is pointed to. */
 typedef struct {
 	Tree *tree;
 	InodeTable *inodes;
 	View *view;
 	Control *control;
 	Meters *meters;
+	const Withheld *withheld;
 	AttrConfig attr;
 	/* Of the nodeids: another mount's begin again, and the kernel must not take a file
 	 * handle of one for the other's. */
@@ -33,6 +35,12 @@ typedef struct {
 	 * itself refuses writers. */
 	gboolean no_open;
 } Fs;
+
+/* How long it may keep attributes. */
+static inline double fs_attr_timeout(const Withheld *withheld)
+{
+	return withheld_is_on(withheld) ? FS_NEVER : FS_FOREVER;
+}
 
 /* How long the kernel may keep the entry NAME, where ANNOUNCED is of view_announced in
  * its directory. */

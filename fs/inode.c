@@ -210,6 +210,20 @@ gboolean inode_is_unlinked(InodeTable *table, const Node *node)
 	return unlinked;
 }
 
+GPtrArray *inode_all(InodeTable *table)
+{
+	GPtrArray *nodes = g_ptr_array_new_with_free_func((GDestroyNotify)node_unref);
+	GHashTableIter iter;
+	gpointer inode;
+
+	g_mutex_lock(&table->lock);
+	g_hash_table_iter_init(&iter, table->inodes);
+	while (g_hash_table_iter_next(&iter, NULL, &inode))
+		g_ptr_array_add(nodes, node_ref(((Inode *)inode)->node));
+	g_mutex_unlock(&table->lock);
+	return nodes;
+}
+
 InodeTotals inode_totals(InodeTable *table)
 {
 	g_mutex_lock(&table->lock);

@@ -49,6 +49,9 @@ gboolean inode_is_older(InodeTable *table, const Node *node, gboolean *ret_key_l
 void inode_unlinked(InodeTable *table, const Node *node);
 gboolean inode_is_unlinked(InodeTable *table, const Node *node);
 
+/* Every node that the kernel knows, as owned references. */
+GPtrArray *inode_all(InodeTable *table);
+
 typedef struct {
 	guint64 known; /* inodes that the kernel knows, directories included */
 	guint64 older; /* of them no longer current */

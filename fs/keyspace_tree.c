@@ -18,6 +18,7 @@ struct KeyspaceTree {
 	Control *control;
 	Seeding *seeding;
 	Meters *meters;
+	Withheld *withheld;
 
 	/* Of the watch's thread. */
 	gboolean seeded; /* once: readers may be there */
@@ -144,13 +145,26 @@ static guint64 count(Keyspace *keyspace)
 	return tree_totals_locked(of(keyspace)->tree).n_keys;
 }
 
+/* Nobody hears that it is stale before nothing is shown any more, nor that it is not
+ * before all is. */
 static void set_status(Keyspace *keyspace, const KeyspaceStatus *status)
 {
-	control_set_status(of(keyspace)->control, status);
+	KeyspaceTree *self = of(keyspace);
+	gboolean on = self->withheld->policy && status->state == KEYSPACE_STALE;
+	gboolean was_on = withheld_is_on(self->withheld);
+
+	if (on != was_on)
+		withheld_set(self->withheld, self->tree, on);
+	if (was_on && !on)
+		announcer_release(self->announcer);
+	control_set_status(self->control, status, on && !was_on);
+	if (on && !was_on)
+		announcer_withhold(self->announcer, control_show_stale, self->control);
 }
 
 KeyspaceTree *keyspace_tree_new(Tree *tree, InodeTable *inodes, Announcer *announcer,
-				Control *control, Seeding *seeding, Meters *meters)
+				Control *control, Seeding *seeding, Meters *meters,
+				Withheld *withheld)
 {
 	KeyspaceTree *self = g_new0(KeyspaceTree, 1);
 
@@ -171,6 +185,7 @@ KeyspaceTree *keyspace_tree_new(Tree *tree, InodeTable *inodes, Announcer *annou
 	self->control = control;
 	self->seeding = seeding;
 	self->meters = meters;
+	self->withheld = withheld;
 	self->diff = diff_new(tree);
 	return self;
 }

@@ -8,12 +8,14 @@
 #include "control.h"
 #include "keyspace.h"
 #include "seeding.h"
+#include "withheld.h"
 
 typedef struct KeyspaceTree KeyspaceTree;
 
 /* Everything is borrowed and must outlive it. */
 KeyspaceTree *keyspace_tree_new(Tree *tree, InodeTable *inodes, Announcer *announcer,
-				Control *control, Seeding *seeding, Meters *meters);
+				Control *control, Seeding *seeding, Meters *meters,
+				Withheld *withheld);
 void keyspace_tree_free(KeyspaceTree *keyspace);
 
 /* What watch_start wants; borrowed. */

@@ -117,33 +117,36 @@ static void add_end_locked(Filler *f, const Node *dir)
 	f->listing->len = sizeof(end);
 }
 
-static void add_children(Filler *f, Node *dir, guint64 offset)
+/* FALSE: they are withheld. */
+static gboolean add_children(Filler *f, Node *dir, guint64 offset)
 {
 	SiblingsIter iter;
 	Node *node;
 
 	tree_read_lock(f->fs->tree);
+	gboolean shown = !withheld_is_on(f->fs->withheld);
 	node_set_listed_locked(dir);
 	siblings_seek(&iter, dir->dir.children, offset);
-	while ((node = siblings_next(&iter)) && add_node(f, node))
+	while (shown && (node = siblings_next(&iter)) && add_node(f, node))
 		;
 	add_end_locked(f, dir);
 	tree_read_unlock(f->fs->tree);
+	return shown;
 }
 
-void listing_init(Listing *listing, const Fs *fs, fuse_req_t req, Node *dir, gsize size,
-		  guint64 offset, gboolean plus)
+gboolean listing_init(Listing *listing, const Fs *fs, fuse_req_t req, Node *dir, gsize size,
+		      guint64 offset, gboolean plus)
 {
 	g_autoptr(Node) announced = view_announced(fs->view, dir);
 	Filler filler = {listing, fs, req, size, plus, announced};
 
 	*listing = (Listing){g_malloc(size), 0, g_array_new(FALSE, FALSE, sizeof(guint64))};
-	if (!add_dots(&filler, dir, offset))
-		return;
-	if (control_is_dir(fs->control, dir))
-		add_control_files(&filler, dir, offset);
-	else
-		add_children(&filler, dir, offset);
+	if (control_is_dir(fs->control, dir)) {
+		if (add_dots(&filler, dir, offset))
+			add_control_files(&filler, dir, offset);
+		return TRUE;
+	}
+	return !add_dots(&filler, dir, offset) || add_children(&filler, dir, offset);
 }
 
 void listing_undo(Listing *listing, const Fs *fs)

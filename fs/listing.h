@@ -19,9 +19,9 @@ typedef struct {
 } Listing;
 
 /* Fills a listing of at most SIZE bytes with what comes after OFFSET in DIR; with
- * PLUS each entry is a lookup as well.  Takes the tree lock. */
-void listing_init(Listing *listing, const Fs *fs, fuse_req_t req, Node *dir, gsize size,
-		  guint64 offset, gboolean plus);
+ * PLUS each entry is a lookup as well.  Takes the tree lock.  FALSE: they are withheld. */
+gboolean listing_init(Listing *listing, const Fs *fs, fuse_req_t req, Node *dir, gsize size,
+		      guint64 offset, gboolean plus);
 
 /* The kernel did not take the listing: undoes the lookups. */
 void listing_undo(Listing *listing, const Fs *fs);

@@ -34,6 +34,7 @@ typedef struct {
 	Announcer *announcer;
 	Control *control;
 	Seeding *seeding;
+	Withheld withheld;
 	KeyspaceTree *keyspace;
 	Fs fs;
 } Program;
@@ -59,19 +60,22 @@ static void program_init(Program *program, const Options *options, const MountCo
 	program->tree = tree_new(prefix_of(options));
 	program->inodes = inode_table_new(tree_root(program->tree));
 	program->view = view_new();
+	program->withheld = (Withheld){.policy = options->stale_fail};
 	program->announcer = announcer_new(program->tree, program->inodes, program->view,
 					   &program->meters);
 	program->control = control_new(program->tree, program->inodes, program->announcer,
 				       &program->meters, &program->about);
 	program->seeding = seeding_new();
 	program->keyspace = keyspace_tree_new(program->tree, program->inodes, program->announcer,
-					      program->control, program->seeding, &program->meters);
+					      program->control, program->seeding, &program->meters,
+					      &program->withheld);
 	program->fs = (Fs){
 	    .tree = program->tree,
 	    .inodes = program->inodes,
 	    .view = program->view,
 	    .control = program->control,
 	    .meters = &program->meters,
+	    .withheld = &program->withheld,
 	    .attr = attr_config(options->uid, options->gid, options->fmask, options->dmask,
 				options->executable, mount_checks_announcer(config)),
 	    .generation = g_random_int(),
@@ -228,6 +232,7 @@ static gboolean run(Options *options, GError **error)
 	    .source = options->source,
 	    .options = (const char *const *)options->mount_options,
 	    .allow_other = options->allow_other,
+	    .stale_fail = options->stale_fail,
 	    .single_thread = options->single_thread,
 	    .max_threads = options->max_threads,
 	    .max_idle_threads = options->max_idle_threads,
@@ -235,7 +240,8 @@ static gboolean run(Options *options, GError **error)
 	};
 	if (mount_checks_announcer(&config) && options->uid != geteuid()) {
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-			    "--uid=%u together with --allow-other needs root", options->uid);
+			    "--uid=%u together with %s needs root", options->uid,
+			    options->allow_other ? "--allow-other" : "--stale-policy=fail");
 		return FALSE;
 	}
 	if (!complete_login(options, error))

@@ -73,8 +73,8 @@ static void set_fuse_error(GError **error, const char *mountpoint)
 
 gboolean mount_checks_announcer(const MountConfig *config)
 {
-	/* Alone, an ordinary user needs no checks. */
-	return !config->privileged && config->allow_other;
+	/* Alone, an ordinary user needs no checks; but see withheld.c. */
+	return !config->privileged && (config->allow_other || config->stale_fail);
 }
 
 static char *session_options(const MountConfig *config)
@@ -86,7 +86,7 @@ static char *session_options(const MountConfig *config)
 	fuse_opt_add_opt(&all, "subtype=etcdfs");
 	if (config->allow_other)
 		fuse_opt_add_opt(&all, "allow_other");
-	if (config->privileged || config->allow_other)
+	if (config->privileged || mount_checks_announcer(config))
 		fuse_opt_add_opt(&all, "default_permissions");
 	for (const char *const *option = config->options; option && *option; option++)
 		fuse_opt_add_opt_escaped(&all, *option);

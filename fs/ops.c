@@ -44,6 +44,26 @@ static void reply_err(fuse_req_t req, const char *op, int r)
 	fuse_reply_err(req, -r);
 }
 
+/* Whether the caller may not see NODE.  The root itself they may, not what is in it. */
+static gboolean is_withheld(fuse_req_t req, const Node *node)
+{
+	return withheld_is_on(fs_of(req)->withheld) && node->nodeid != ENTRIES_ROOT_NODEID &&
+	       !control_has(node) && !is_announcer(req);
+}
+
+/* 0 or a negative errno; the node is a reference for the caller. */
+static int get_shown(fuse_req_t req, fuse_ino_t ino, Node **ret_node)
+{
+	g_autoptr(Node) node = inode_get(fs_of(req)->inodes, ino);
+
+	if (!node)
+		return -ESTALE;
+	if (is_withheld(req, node))
+		return -EIO;
+	*ret_node = g_steal_pointer(&node);
+	return 0;
+}
+
 /* --- Lookups ------------------------------------------------------------------ */
 
 /* Fills the entry for a node that is counted as looked up. */
@@ -53,7 +73,7 @@ static void fill_entry_locked(const Fs *fs, const Node *node, double timeout,
 	*ret_entry = (struct fuse_entry_param){
 	    .ino = node->nodeid,
 	    .generation = fs->generation,
-	    .attr_timeout = FS_FOREVER,
+	    .attr_timeout = fs_attr_timeout(fs->withheld),
 	    .entry_timeout = timeout,
 	};
 	attr_fill_locked(&fs->attr, fs->inodes, node, &ret_entry->attr);
@@ -79,19 +99,29 @@ static void give_nothing(double timeout, struct fuse_entry_param *ret_entry)
 	*ret_entry = (struct fuse_entry_param){.entry_timeout = timeout};
 }
 
-static void lookup_key(const Fs *fs, Node *dir, const char *name,
-		       struct fuse_entry_param *ret_entry)
+/* What is not in the root must not be kept where a tree can be withheld. */
+static double absence_timeout(const Fs *fs, const Node *dir, double timeout)
+{
+	return fs->withheld->policy && !dir->parent ? FS_NEVER : timeout;
+}
+
+static int lookup_key(const Fs *fs, Node *dir, const char *name, gboolean announcer,
+		      struct fuse_entry_param *ret_entry)
 {
 	g_autoptr(Node) announced = view_announced(fs->view, dir);
 	double timeout = fs_entry_timeout(announced, name);
+	int r = 0;
 
 	tree_read_lock(fs->tree);
 	Node *node = tree_lookup_locked(fs->tree, dir, name);
-	if (node)
+	if (withheld_is_on(fs->withheld) && !announcer)
+		r = -EIO;
+	else if (node)
 		give_locked(fs, node, timeout, ret_entry);
 	else
-		give_nothing(timeout, ret_entry);
+		give_nothing(absence_timeout(fs, dir, timeout), ret_entry);
 	tree_read_unlock(fs->tree);
+	return r;
 }
 
 /* As the announcer sees it; what differs from the others' view is not kept. */
@@ -102,7 +132,7 @@ static void lookup_as_announcer(const Fs *fs, Node *dir, const char *name,
 
 	switch (view_lookup(fs->view, dir, name, &gone)) {
 	case VIEW_CURRENT:
-		lookup_key(fs, dir, name, ret_entry);
+		lookup_key(fs, dir, name, TRUE, ret_entry);
 		break;
 	case VIEW_ABSENT:
 		give_nothing(FS_NEVER, ret_entry);
@@ -143,7 +173,7 @@ static int do_lookup(const Fs *fs, guint64 parent, const char *name, gboolean an
 	else if (announcer)
 		lookup_as_announcer(fs, dir, name, ret_entry);
 	else
-		lookup_key(fs, dir, name, ret_entry);
+		return lookup_key(fs, dir, name, FALSE, ret_entry);
 	return 0;
 }
 
@@ -187,17 +217,18 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 static void reply_attr(fuse_req_t req, guint64 nodeid)
 {
 	const Fs *fs = fs_of(req);
-	g_autoptr(Node) node = inode_get(fs->inodes, nodeid);
+	g_autoptr(Node) node = NULL;
+	int r = get_shown(req, nodeid, &node);
 	struct stat st;
 
-	if (!node) {
-		reply_err(req, "getattr", -ESTALE);
+	if (r < 0) {
+		reply_err(req, "getattr", r);
 		return;
 	}
 	tree_read_lock(fs->tree);
 	attr_fill_locked(&fs->attr, fs->inodes, node, &st);
 	tree_read_unlock(fs->tree);
-	fuse_reply_attr(req, &st, FS_FOREVER);
+	fuse_reply_attr(req, &st, fs_attr_timeout(fs->withheld));
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -276,23 +307,31 @@ static void reply_xattr(fuse_req_t req, const char *op, const GByteArray *value,
 static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	const Fs *fs = fs_of(req);
-	g_autoptr(Node) node = inode_get(fs->inodes, ino);
+	g_autoptr(Node) node = NULL;
+	int r = get_shown(req, ino, &node);
 	g_autoptr(GByteArray) value = node ? xattr_get(fs->tree, fs->control, node, name) : NULL;
 
 	count(req, METERS_GETXATTR);
 	LOG_REQUEST("fuse: getxattr ino=%" G_GUINT64_FORMAT " name=\"%s\"", ino, name);
-	reply_xattr(req, "getxattr", value, size);
+	if (r == -EIO)
+		reply_err(req, "getxattr", r);
+	else
+		reply_xattr(req, "getxattr", value, size);
 }
 
 static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	const Fs *fs = fs_of(req);
-	g_autoptr(Node) node = inode_get(fs->inodes, ino);
+	g_autoptr(Node) node = NULL;
+	int r = get_shown(req, ino, &node);
 	g_autoptr(GByteArray) names = node ? xattr_list(fs->tree, fs->control, node) : NULL;
 
 	count(req, METERS_LISTXATTR);
 	LOG_REQUEST("fuse: listxattr ino=%" G_GUINT64_FORMAT, ino);
-	reply_xattr(req, "listxattr", names, size);
+	if (r == -EIO)
+		reply_err(req, "listxattr", r);
+	else
+		reply_xattr(req, "listxattr", names, size);
 }
 
 /* --- Reading ----------------------------------------------------------------------- */
@@ -300,9 +339,14 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 /* Asked only where the VFS does not refuse writers by itself (fs.h). */
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	g_autoptr(Node) node = NULL;
+	int r = get_shown(req, ino, &node);
+
 	count(req, METERS_OPEN);
 	LOG_REQUEST("fuse: open ino=%" G_GUINT64_FORMAT, ino);
-	if (fs_of(req)->no_open) {
+	if (r == -EIO) {
+		reply_err(req, "open", r);
+	} else if (fs_of(req)->no_open) {
 		reply_err(req, "open", -ENOSYS);
 	} else if ((fi->flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY && !is_announcer(req)) {
 		reply_err(req, "open", -EROFS);
@@ -323,13 +367,14 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	g_autoptr(Node) node = inode_get(fs_of(req)->inodes, ino);
+	g_autoptr(Node) node = NULL;
+	int r = get_shown(req, ino, &node);
 
 	count(req, METERS_READ);
 	LOG_REQUEST("fuse: read ino=%" G_GUINT64_FORMAT " size=%zu off=%jd", ino, size,
 		    (intmax_t)off);
-	if (!node) {
-		reply_err(req, "read", -ESTALE);
+	if (r < 0) {
+		reply_err(req, "read", r);
 		return;
 	}
 	KvBytes value = node_value(node);
@@ -347,8 +392,9 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, gboolea
 		reply_err(req, "readdir", dir ? -ENOTDIR : -ESTALE);
 		return;
 	}
-	listing_init(&listing, fs, req, dir, size, (guint64)off, plus);
-	if (fuse_reply_buf(req, listing.buf, listing.len) < 0)
+	if (!listing_init(&listing, fs, req, dir, size, (guint64)off, plus))
+		reply_err(req, "readdir", -EIO);
+	else if (fuse_reply_buf(req, listing.buf, listing.len) < 0)
 		listing_undo(&listing, fs);
 }
 

@@ -115,17 +115,41 @@ GPtrArray *pending_take_stale(Pending *pending)
 	return entries;
 }
 
-PendingRecord *pending_take(Pending *pending)
+static PendingRecord *take(Pending *pending, GList *link)
 {
-	GList *link = g_queue_pop_head_link(&pending->order);
 	if (!link)
 		return NULL;
 
 	PendingRecord *record = link->data;
+	g_queue_unlink(&pending->order, link);
 	if (record->stale)
 		g_queue_unlink(&pending->stale, &record->in_stale);
 	g_hash_table_steal(pending->records, record);
 	return record;
+}
+
+PendingRecord *pending_take(Pending *pending)
+{
+	return take(pending, pending->order.head);
+}
+
+static GList *find_in(const Pending *pending, guint64 nodeid)
+{
+	GList *link = pending->order.head;
+
+	while (link && ((PendingRecord *)link->data)->entry->parent->nodeid != nodeid)
+		link = link->next;
+	return link;
+}
+
+gboolean pending_has_in(const Pending *pending, guint64 nodeid)
+{
+	return find_in(pending, nodeid) != NULL;
+}
+
+PendingRecord *pending_take_in(Pending *pending, guint64 nodeid)
+{
+	return take(pending, find_in(pending, nodeid));
 }
 
 void pending_give_back(Pending *pending, PendingRecord *record)

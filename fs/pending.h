@@ -49,6 +49,10 @@ GPtrArray *pending_take_stale(Pending *pending);
 /* The record to tell next, now the caller's; NULL if there is none. */
 PendingRecord *pending_take(Pending *pending);
 
+/* The same, but only of the entries of the directory NODEID. */
+gboolean pending_has_in(const Pending *pending, guint64 nodeid);
+PendingRecord *pending_take_in(Pending *pending, guint64 nodeid);
+
 /* RECORD was not told, because the entry changed again: what watchers believe goes
  * into the record that this change made.  Without such a record the change stays
  * untold.  Takes over RECORD. */
