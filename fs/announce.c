@@ -37,12 +37,16 @@
 #include "log.h"
 #include "pending.h"
 #include "relist.h"
+#include "stall.h"
 #include "tell.h"
 #include "withheld.h"
 #include "young.h"
 
+/* A step takes microseconds, unless another program keeps what it needs. */
+#define STALL_MS 10000
+
 struct Announcer {
-	GMutex lock; /* guards all down to busy */
+	GMutex lock; /* guards all down to busy; but stall has its own */
 	GCond wake;  /* pending or stopping changed */
 	Pending pending;
 	Young young;
@@ -55,6 +59,7 @@ struct Announcer {
 	Meters *meters; /* borrowed */
 	guint n_later;	/* length of the teller's backlog, for whoever asks */
 	gboolean busy;	/* with what is in none of the queues any more */
+	Stall stall;
 
 	GThread *thread;	      /* NULL: not started; of the thread that starts and stops */
 	struct fuse_session *session; /* borrowed from announcer_start on */
@@ -72,6 +77,7 @@ Announcer *announcer_new(Tree *tree, InodeTable *inodes, View *view, Meters *met
 	g_cond_init(&announcer->wake);
 	pending_init(&announcer->pending);
 	young_init(&announcer->young);
+	stall_init(&announcer->stall, STALL_MS);
 	backlog_init(&announcer->teller.backlog);
 	announcer->meters = meters;
 	announcer->teller.inodes = inodes;
@@ -85,6 +91,7 @@ void announcer_free(Announcer *announcer)
 	if (!announcer)
 		return;
 	announcer_stop(announcer);
+	stall_clear(&announcer->stall);
 	backlog_clear(&announcer->teller.backlog);
 	young_clear(&announcer->young);
 	pending_clear(&announcer->pending);
@@ -307,8 +314,11 @@ static gpointer announcer_main(gpointer data)
 	block_signals();
 	leave_descriptors(announcer);
 	view_enter(announcer->teller.view);
-	while (next_step(announcer, &step))
+	while (next_step(announcer, &step)) {
+		stall_begin(&announcer->stall);
 		carry_out(announcer, &step);
+		stall_end(&announcer->stall);
+	}
 	route_rest(&announcer->teller.route);
 	view_leave(announcer->teller.view);
 	device_clear(&announcer->device);

@@ -6,6 +6,7 @@
 #include "entries.h"
 #include "metrics.h"
 #include "names.h"
+#include "sentence.h"
 #include "status.h"
 
 enum { STATUS, REVISION, METRICS };
@@ -28,6 +29,8 @@ struct Control {
 
 	/* Taken before the tree lock and the inode table's, never with one held. */
 	GMutex lock;
+	void (*on_status)(gpointer data); /* set before there are threads; so the next */
+	gpointer on_status_data;
 	/* Guarded by the lock. */
 	KeyspaceStatus status; /* its strings are owned, by the two below */
 	char *endpoint;
@@ -247,6 +250,24 @@ void control_show_stale(gpointer data)
 		change_locked(control, NULL, KEYSPACE_STALE);
 	control->hides_stale = FALSE;
 	g_mutex_unlock(&control->lock);
+	if (control->on_status)
+		control->on_status(control->on_status_data);
+}
+
+void control_on_status(Control *control, void (*on_status)(gpointer data), gpointer data)
+{
+	control->on_status = on_status;
+	control->on_status_data = data;
+}
+
+char *control_sentence(Control *control, const char *since)
+{
+	gint64 revision = totals(control).revision;
+
+	g_mutex_lock(&control->lock);
+	char *text = sentence_of(&control->status, revision, since);
+	g_mutex_unlock(&control->lock);
+	return text;
 }
 
 const char *control_state(Control *control)

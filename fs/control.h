@@ -55,6 +55,13 @@ const char *control_file_name(guint i);
 void control_set_status(Control *control, const KeyspaceStatus *status, gboolean hides);
 void control_show_stale(gpointer control);
 
+/* ON_STATUS(DATA) is called after each control_set_status, from its thread, no lock held.
+ * Before there are threads. */
+void control_on_status(Control *control, void (*on_status)(gpointer data), gpointer data);
+
+/* sentence.h; owned by the caller. */
+char *control_sentence(Control *control, const char *since);
+
 /* For the xattrs of the root. */
 const char *control_state(Control *control); /* a static string */
 guint64 control_cluster_id(Control *control);

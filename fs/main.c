@@ -5,6 +5,7 @@
  * it, and only then goes to the background.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -15,10 +16,14 @@
 #include "keyspace_tree.h"
 #include "log.h"
 #include "mount.h"
+#include "mounter.h"
 #include "mountpoint.h"
+#include "notify.h"
 #include "options.h"
 #include "password.h"
 #include "patience.h"
+#include "privileges.h"
+#include "service.h"
 #include "watch.h"
 
 /* Of a command line that cannot be meant; all else is EXIT_FAILURE. */
@@ -37,6 +42,11 @@ typedef struct {
 	Withheld withheld;
 	KeyspaceTree *keyspace;
 	Fs fs;
+
+	const Options *options;
+	Watch *watch; /* the next two are NULL before they are there */
+	Mount *mount;
+	Service *service;
 } Program;
 
 static KvBytes prefix_of(const Options *options)
@@ -48,7 +58,7 @@ static KvBytes prefix_of(const Options *options)
 
 static void program_init(Program *program, const Options *options, const MountConfig *config)
 {
-	program->meters = (Meters){0};
+	*program = (Program){.options = options};
 	program->about = (StatusAbout){
 	    .source = config->source,
 	    .mountpoint = config->mountpoint,
@@ -94,6 +104,47 @@ static void program_clear(Program *program)
 	tree_free(program->tree);
 }
 
+/* --- The service -------------------------------------------------------------- */
+
+static void reload_log_level(const Options *options)
+{
+	g_autoptr(GError) error = NULL;
+	GLogLevelFlags level = options->log_level;
+
+	if (!options->config_file)
+		return;
+	if (options_read_log_level(options->config_file, &level, &error))
+		log_set_level(level);
+	else
+		g_warning("%s; the log level stays", error->message);
+}
+
+static void reload(gpointer data)
+{
+	Program *program = data;
+
+	reload_log_level(program->options);
+	watch_reload(program->watch, service_reloaded, program->service);
+}
+
+static void count_keys(gpointer data, guint64 *ret_keys, guint64 *ret_total)
+{
+	Program *program = data;
+
+	seeding_counts(program->seeding, ret_keys, ret_total);
+}
+
+static const char *hanging(gpointer data)
+{
+	Program *program = data;
+	gboolean watch_answers = watch_answered(program->watch);
+	gboolean mount_answers = mount_answered(program->mount);
+
+	if (!watch_answers)
+		return "the watch of etcd";
+	return mount_answers ? NULL : "the mount";
+}
+
 static Watch *seed(Program *program, Options *options, GError **error)
 {
 	WatchConfig config = {
@@ -130,13 +181,14 @@ static Watch *seed(Program *program, Options *options, GError **error)
 }
 
 /* There is no contact yet, and the user lets us go on without. */
-static void keep_trying(const Options *options, const GError *reason, int *ready_fd)
+static void keep_trying(Program *program, const GError *reason, int *ready_fd)
 {
-	gboolean leaves = options->bg && *ready_fd >= 0;
+	gboolean leaves = program->options->bg && *ready_fd >= 0;
 	g_autofree char *text = g_strdup_printf("%s; trying again%s", reason->message,
 						leaves ? " in the background" : "");
 
 	log_warn_starter(text);
+	service_trying(program->service, reason->message);
 	if (leaves)
 		daemon_ready(*ready_fd);
 	if (leaves)
@@ -144,13 +196,12 @@ static void keep_trying(const Options *options, const GError *reason, int *ready
 }
 
 /* FALSE without ERROR: somebody asked us to leave. */
-static gboolean wait_started(Watch *watch, Patience *patience, const Options *options,
-			     int *ready_fd, GError **error)
+static gboolean wait_started(Program *program, Patience *patience, int *ready_fd, GError **error)
 {
 	while (patience_wait(patience)) {
 		g_autoptr(GError) reason = NULL;
 
-		switch (watch_check_start(watch, &reason)) {
+		switch (watch_check_start(program->watch, &reason)) {
 		case WATCH_STARTED:
 			return TRUE;
 		case WATCH_FAILED:
@@ -158,7 +209,7 @@ static gboolean wait_started(Watch *watch, Patience *patience, const Options *op
 			return FALSE;
 		case WATCH_TRYING:
 			if (reason)
-				keep_trying(options, reason, ready_fd);
+				keep_trying(program, reason, ready_fd);
 			break;
 		case WATCH_STARTING:
 			break;
@@ -167,12 +218,33 @@ static gboolean wait_started(Watch *watch, Patience *patience, const Options *op
 	return FALSE;
 }
 
+/* --- The mount ------------------------------------------------------------------ */
+
+typedef struct {
+	const char *path;
+	gboolean privileged;
+	char *mountpoint;
+	GError **error;
+} Check;
+
+static void check_privileged(gpointer data)
+{
+	((Check *)data)->privileged = mountpoint_is_privileged(((Check *)data)->path);
+}
+
+static void check_mountpoint(gpointer data)
+{
+	Check *check = data;
+	check->mountpoint = mountpoint_check(check->path, check->privileged, check->error);
+}
+
 /* Nobody may be there yet to see that something else was mounted meanwhile. */
 static Mount *make_mount(Program *program, const MountConfig *config, gboolean bg, GError **error)
 {
-	g_autofree char *mountpoint = bg ? mountpoint_check(config->mountpoint, config->privileged,
-							    error)
-					 : NULL;
+	Check check = {config->mountpoint, config->privileged, NULL, error};
+	if (bg)
+		mounter_run(config->mounter, check_mountpoint, &check);
+	g_autofree char *mountpoint = check.mountpoint;
 
 	if (bg && !mountpoint)
 		return NULL;
@@ -184,27 +256,36 @@ static Mount *make_mount(Program *program, const MountConfig *config, gboolean b
 static void serve(Program *program, Options *options, const MountConfig *config, int ready_fd,
 		  GError **error)
 {
-	Watch *watch = seed(program, options, error);
-	Mount *mount = NULL;
-	if (!watch)
+	const ServiceCalls calls = {reload, count_keys, hanging, program};
+
+	program->service = service_new(program->control, &calls, config->hangup_leaves);
+	program->watch = seed(program, options, error);
+	if (!program->watch) {
+		service_free(program->service);
 		return;
+	}
 
 	/* It stays until the mount heeds signals itself. */
 	g_auto(Patience) patience = {0};
-	patience_init(&patience, watch_start_fd(watch));
-	if (wait_started(watch, &patience, options, &ready_fd, error))
-		mount = make_mount(program, config, options->bg, error);
+	patience_init(&patience, watch_start_fd(program->watch));
+	if (wait_started(program, &patience, &ready_fd, error))
+		program->mount = make_mount(program, config, options->bg, error);
 	patience_clear(&patience);
-	if (mount) {
+	if (program->mount) {
+		if (config->privileged)
+			mounter_settle(config->mounter);
 		g_message("%s is mounted on %s", config->source, config->mountpoint);
 		if (ready_fd >= 0)
 			daemon_ready(ready_fd);
-		mount_wait(mount);
+		service_ready(program->service);
+		mount_wait(program->mount);
+		service_stopping(program->service);
 	}
 	/* First what changes the tree, then what tells of it. */
-	watch_stop(watch);
-	if (mount)
-		mount_free(mount);
+	watch_stop(program->watch);
+	if (program->mount)
+		mount_free(program->mount);
+	service_free(program->service);
 }
 
 /* Asks for the password that nobody gave. */
@@ -218,14 +299,50 @@ static gboolean complete_login(Options *options, GError **error)
 	return options->password != NULL;
 }
 
+/* Where it is to be mounted, and how; nothing but this is done before the fork. */
+static gboolean check_place(const Options *options, Check *check)
+{
+	g_autoptr(Mounter) mounter = NULL;
+
+	if (options->mount_namespace && !g_path_is_absolute(options->mountpoint)) {
+		g_set_error(check->error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "%s: with --mount-namespace it must begin with /", options->mountpoint);
+		return FALSE;
+	}
+	mounter = mounter_new(options->mount_namespace, FALSE, check->error);
+	if (!mounter)
+		return FALSE;
+	mounter_run(mounter, check_privileged, check);
+	mounter_run(mounter, check_mountpoint, check);
+	return check->mountpoint != NULL;
+}
+
+static void run_program(Options *options, MountConfig *config, int ready_fd, GError **error)
+{
+	g_autoptr(Mounter)
+	    mounter = mounter_new(options->mount_namespace, config->privileged, error);
+	Program program;
+
+	if (!mounter)
+		return;
+	config->mounter = mounter;
+	/* All threads but the mounter's begin after this. */
+	if (config->privileged)
+		privileges_keep(PRIVILEGES_SERVE);
+	program_init(&program, options, config);
+	serve(&program, options, config, ready_fd, error);
+	program_clear(&program);
+}
+
 static gboolean run(Options *options, GError **error)
 {
 	g_autoptr(GError) fault = NULL;
-	gboolean privileged = mountpoint_is_privileged(options->mountpoint);
-	g_autofree char *mountpoint = mountpoint_check(options->mountpoint, privileged, error);
-	if (!mountpoint)
+	Check check = {.path = options->mountpoint, .error = error};
+	if (!check_place(options, &check))
 		return FALSE;
 
+	g_autofree char *mountpoint = check.mountpoint;
+	gboolean on_terminal = isatty(STDIN_FILENO) || isatty(STDERR_FILENO);
 	log_identify(options->source, mountpoint);
 	MountConfig config = {
 	    .mountpoint = mountpoint,
@@ -236,7 +353,9 @@ static gboolean run(Options *options, GError **error)
 	    .single_thread = options->single_thread,
 	    .max_threads = options->max_threads,
 	    .max_idle_threads = options->max_idle_threads,
-	    .privileged = privileged,
+	    .privileged = check.privileged,
+	    .hangup_leaves = options->foreground && on_terminal,
+	    .heartbeat = notify_watchdog_us() > 0,
 	};
 	if (mount_checks_announcer(&config) && options->uid != geteuid()) {
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
@@ -256,10 +375,10 @@ static gboolean run(Options *options, GError **error)
 	/* On standard error who mounts in the background wants errors only. */
 	if (!options->foreground)
 		log_background();
-	Program program;
-	program_init(&program, options, &config);
-	serve(&program, options, &config, ready_fd, &fault);
-	program_clear(&program);
+	/* Until somebody reloads for it. */
+	if (!config.hangup_leaves)
+		signal(SIGHUP, SIG_IGN);
+	run_program(options, &config, ready_fd, &fault);
 	if (!fault)
 		return TRUE;
 	g_propagate_error(error, g_steal_pointer(&fault));

@@ -6,7 +6,7 @@
  * before that is closed.  Hence always: announcer, session loop, unmount.
  *
  * Privileged, the announcer's detached clone keeps the filesystem alive when the
- * visible mount is gone.  So /proc/self/mountinfo is watched; once the mount is
+ * visible mount is gone.  So mountinfo is watched; once the mount is
  * not there, the announcer stops and the clone is closed, and the kernel ends the
  * session as it would have without a clone: at once, or when the last program
  * lets go of what a lazy unmount left to it.
@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "heartbeat.h"
 #include "log.h"
 #include "mountpoint.h"
 #include "ops.h"
@@ -30,6 +31,7 @@
 struct Mount {
 	MountConfig config;
 	Announcer *announcer;
+	Heartbeat *heartbeat; /* NULL: nobody wants it, or the way in is closed */
 	struct fuse_session *session;
 	GMainLoop *main_loop;
 	GArray *sources; /* guint: of the default main context */
@@ -96,8 +98,19 @@ static char *session_options(const MountConfig *config)
 	return all;
 }
 
-static gboolean open_session(Mount *mount, const Fs *fs, GError **error)
+/* What the mounter's thread is to do. */
+typedef struct {
+	Mount *mount;
+	const Fs *fs;
+	dev_t dev;
+	gboolean yes; /* done, or so it is */
+	GError **error;
+} Job;
+
+static void open_session(gpointer data)
 {
+	Job *job = data;
+	Mount *mount = job->mount;
 	char *options = session_options(&mount->config);
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 
@@ -105,14 +118,14 @@ static gboolean open_session(Mount *mount, const Fs *fs, GError **error)
 	fuse_opt_add_arg(&args, "-o");
 	fuse_opt_add_arg(&args, options);
 	fuse_set_log_func(keep_message);
-	mount->session = fuse_session_new(&args, &ops_table, sizeof(ops_table), (void *)fs);
+	mount->session = fuse_session_new(&args, &ops_table, sizeof(ops_table), (void *)job->fs);
 	fuse_opt_free_args(&args);
 	free(options);
 
-	if (mount->session && fuse_session_mount(mount->session, mount->config.mountpoint) == 0)
-		return TRUE;
-	set_fuse_error(error, mount->config.mountpoint);
-	return FALSE;
+	job->yes = mount->session &&
+		   fuse_session_mount(mount->session, mount->config.mountpoint) == 0;
+	if (!job->yes)
+		set_fuse_error(job->error, mount->config.mountpoint);
 }
 
 /* --- The session loop ----------------------------------------------------------------- */
@@ -220,26 +233,40 @@ static void close_clone(Mount *mount)
 	mount->clone_fd = -1;
 }
 
-static gboolean start_announcer(Mount *mount, GError **error)
+/* What was mounted is the one thing there, and ours to act on. */
+static void open_place(gpointer data)
 {
+	Job *job = data;
+	Mount *mount = job->mount;
 	const char *mountpoint = mount->config.mountpoint;
-	dev_t dev;
 
-	int r = mountpoint_identify(mountpoint, &mount->mount_id, &dev);
+	int r = mountpoint_identify(mountpoint, &mount->mount_id, &job->dev);
 	if (r < 0) {
-		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(-r), "%s: %s", mountpoint,
-			    g_strerror(-r));
-		return FALSE;
+		g_set_error(job->error, G_FILE_ERROR, g_file_error_from_errno(-r), "%s: %s",
+			    mountpoint, g_strerror(-r));
+		return;
 	}
 	/* Two that had waited for the same etcd find the place empty at the same time. */
 	if (mountpoint_is_stacked(mount->mount_id)) {
-		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
+		g_set_error(job->error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
 			    "%s: somebody else has just mounted there", mountpoint);
-		return FALSE;
+		return;
 	}
-	if (mount->config.privileged && !open_clone(mount, error))
+	job->yes = !mount->config.privileged || open_clone(mount, job->error);
+}
+
+static gboolean start_announcer(Mount *mount, GError **error)
+{
+	const char *mountpoint = mount->config.mountpoint;
+	Job job = {.mount = mount, .error = error};
+
+	mounter_run(mount->config.mounter, open_place, &job);
+	if (!job.yes)
 		return FALSE;
-	announcer_start(mount->announcer, mount->session, mount->clone_fd, mountpoint, dev);
+	announcer_start(mount->announcer, mount->session, mount->clone_fd, mountpoint, job.dev);
+	if (mount->config.heartbeat)
+		mount->heartbeat = mount->clone_fd >= 0 ? heartbeat_new(mount->clone_fd, "")
+							: heartbeat_new(AT_FDCWD, mountpoint);
 	return TRUE;
 }
 
@@ -252,14 +279,29 @@ static gboolean on_signal(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+static void look_for_mount(gpointer data)
+{
+	Job *job = data;
+	job->yes = mountpoint_mount_exists(job->mount->mount_id);
+}
+
+static gboolean mount_exists(Mount *mount)
+{
+	Job job = {.mount = mount};
+
+	mounter_run(mount->config.mounter, look_for_mount, &job);
+	return job.yes;
+}
+
 static gboolean on_mounts_changed(gint fd, GIOCondition condition, gpointer data)
 {
 	Mount *mount = data;
 
-	if (mount->gone || mountpoint_mount_exists(mount->mount_id))
+	if (mount->gone || mount_exists(mount))
 		return G_SOURCE_CONTINUE;
 	g_message("%s is unmounted", mount->config.mountpoint);
 	mount->gone = TRUE;
+	g_clear_pointer(&mount->heartbeat, heartbeat_free);
 	announcer_stop(mount->announcer);
 	close_clone(mount);
 	/* Where the mount is still seen (a bind mount, another namespace, somebody's open
@@ -289,12 +331,19 @@ static void watch_signals(Mount *mount)
 {
 	add_source(mount, g_unix_signal_add(SIGTERM, on_signal, mount));
 	add_source(mount, g_unix_signal_add(SIGINT, on_signal, mount));
-	add_source(mount, g_unix_signal_add(SIGHUP, on_signal, mount));
+	if (mount->config.hangup_leaves)
+		add_source(mount, g_unix_signal_add(SIGHUP, on_signal, mount));
+}
+
+/* It tells of the namespace of the thread that opened it. */
+static void open_mountinfo(gpointer data)
+{
+	((Mount *)data)->mountinfo_fd = open(MOUNTPOINT_MOUNTINFO, O_RDONLY | O_CLOEXEC);
 }
 
 static void watch_mounts(Mount *mount)
 {
-	mount->mountinfo_fd = open(MOUNTPOINT_MOUNTINFO, O_RDONLY | O_CLOEXEC);
+	mounter_run(mount->config.mounter, open_mountinfo, mount);
 	if (mount->mountinfo_fd < 0)
 		return;
 	add_source(mount, g_unix_fd_add(mount->mountinfo_fd, G_IO_PRI, on_mounts_changed, mount));
@@ -321,7 +370,9 @@ Mount *mount_new(const MountConfig *config, const Fs *fs, Announcer *announcer, 
 
 	/* From here on nobody's signal may leave a mount behind. */
 	watch_signals(mount);
-	if (!open_session(mount, fs, error)) {
+	Job job = {.mount = mount, .fs = fs, .error = error};
+	mounter_run(config->mounter, open_session, &job);
+	if (!job.yes) {
 		mount->gone = TRUE;
 		mount_free(mount);
 		return NULL;
@@ -358,8 +409,9 @@ static gboolean is_on_top(Mount *mount, const char *path)
 
 /* Somebody may have moved it since, or mounted something else there; but when the
  * session is dead, libfuse knows that there is nothing to unmount. */
-static void unmount(Mount *mount)
+static void unmount(gpointer data)
 {
+	Mount *mount = data;
 	g_autofree char *path = mount->gone ? NULL : mountpoint_of_mount(mount->mount_id);
 
 	if (is_dead(mount) || (path && is_on_top(mount, mount->config.mountpoint)))
@@ -371,15 +423,21 @@ static void unmount(Mount *mount)
 			  path);
 }
 
+gboolean mount_answered(Mount *mount)
+{
+	return !mount->heartbeat || heartbeat_answered(mount->heartbeat);
+}
+
 void mount_free(Mount *mount)
 {
+	heartbeat_free(mount->heartbeat);
 	announcer_stop(mount->announcer);
 	log_flush();
 	stop_loop(mount);
 	for (guint i = 0; i < mount->sources->len; i++)
 		g_source_remove(g_array_index(mount->sources, guint, i));
 	if (mount->session) {
-		unmount(mount);
+		mounter_run(mount->config.mounter, unmount, mount);
 		fuse_session_destroy(mount->session);
 	}
 	close_clone(mount);

@@ -9,6 +9,7 @@
 
 #include "announce.h"
 #include "fs.h"
+#include "mounter.h"
 
 typedef struct Mount Mount;
 
@@ -21,7 +22,10 @@ typedef struct {
 	gboolean single_thread;
 	guint max_threads; /* that answer requests; 0: libfuse's choice, as the next */
 	guint max_idle_threads;
-	gboolean privileged; /* mountpoint_is_privileged */
+	gboolean privileged;	/* mountpoint_is_privileged */
+	gboolean hangup_leaves; /* SIGHUP asks to leave, too */
+	gboolean heartbeat;	/* mount_answered is wanted */
+	Mounter *mounter;	/* borrowed like the rest; where to mount */
 } MountConfig;
 
 /* Whether the kernel is to check permissions, and the announcer is subject to
@@ -33,8 +37,12 @@ gboolean mount_checks_announcer(const MountConfig *config);
  * is left mounted. */
 Mount *mount_new(const MountConfig *config, const Fs *fs, Announcer *announcer, GError **error);
 
-/* Returns when the mount is gone, or SIGTERM, SIGINT or SIGHUP asks to leave. */
+/* Returns when the mount is gone, or SIGTERM or SIGINT asks to leave. */
 void mount_wait(Mount *mount);
+
+/* Whether the request that the call before made through the mount is answered; then it
+ * makes another.  The first call, and always where nothing is to be found out: TRUE. */
+gboolean mount_answered(Mount *mount);
 
 /* Stops the announcer, unmounts if need be, ends the threads. */
 void mount_free(Mount *mount);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mountpoint.h - the directory to mount on, and whether the mount is still there.
+ *
+ * All in the calling thread's mount namespace.
  */
 #ifndef MOUNTPOINT_H
 #define MOUNTPOINT_H
@@ -34,6 +36,6 @@ gboolean mountpoint_is_stacked(guint64 mount_id);
 gboolean mountpoint_mount_exists(guint64 mount_id);
 
 /* Changes are told here: readable with POLLPRI. */
-#define MOUNTPOINT_MOUNTINFO "/proc/self/mountinfo"
+#define MOUNTPOINT_MOUNTINFO "/proc/thread-self/mountinfo"
 
 #endif

@@ -82,6 +82,16 @@ WatchStart watch_check_start(Watch *watch, GError **error);
 /* Both in one: returns when the first seed is complete; NULL and ERROR when it failed. */
 Watch *watch_start(const WatchConfig *config, Keyspace *keyspace, GError **error);
 
+/* Reads the files of WatchTls and WatchAuth again.  If they are good the watch goes on
+ * over a new connection, made with them, after the revision applied: no reseed, and no
+ * change of what is held.  Else there is one warning, and all stays as it is.  RELOADED is
+ * called from the watch's thread when that is decided; the same in each call. */
+void watch_reload(Watch *watch, void (*reloaded)(gpointer data), gpointer data);
+
+/* Whether the thread, asked by the call before, has answered, as it does unless it hangs;
+ * then it is asked again.  The first call: TRUE.  One thread. */
+gboolean watch_answered(Watch *watch);
+
 /* Cancels what is under way, joins the thread, frees.  No call into the keyspace
  * comes later.  NULL is fine. */
 void watch_stop(Watch *watch);

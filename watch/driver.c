@@ -106,19 +106,28 @@ void driver_check_timer(Driver *driver)
 /* ---- actions: to etcd ---- */
 
 /* Files that are just being replaced may not fit together. */
-static void reload_files(Driver *driver)
+static gboolean reload_files(Driver *driver)
 {
 	g_autoptr(GError) error = NULL;
 
 	if (driver_load_files(driver, &error)) {
 		g_clear_pointer(&driver->stale_files, g_free);
-		return;
+		return TRUE;
 	}
 	if (g_strcmp0(driver->stale_files, error->message) == 0)
-		return;
+		return FALSE;
 	g_warning("%s; what was read before stays in use", error->message);
 	g_free(driver->stale_files);
 	driver->stale_files = g_strdup(error->message);
+	return FALSE;
+}
+
+void driver_reload(Driver *driver)
+{
+	/* whoever asks again is told again */
+	g_clear_pointer(&driver->stale_files, g_free);
+	if (reload_files(driver))
+		driver_feed(driver, (ResumeInput){RESUME_RELOAD});
 }
 
 /* Until the first contact the dial timeout is for all endpoints together. */

@@ -71,6 +71,10 @@ void driver_clear(Driver *driver);
 
 void driver_start(Driver *driver);
 
+/* The same for one who waits for a warning, should they be bad; and the watch goes on
+ * over a new connection, made with them.  A seed that is under way is not disturbed. */
+void driver_reload(Driver *driver);
+
 /* When driver_check_timer may have something to do. */
 gint64 driver_deadline(const Driver *driver);
 

@@ -507,6 +507,21 @@ static void step_timer(Resume *resume, GArray *actions)
 	}
 }
 
+/* A seed goes on: its connection is good enough for that, and it may be long. */
+static void step_reload(Resume *resume, GArray *actions)
+{
+	switch (resume->state) {
+	case RESUME_PROBING:
+	case RESUME_OPENING:
+	case RESUME_LIVE:
+	case RESUME_WAITING:
+		transition_reconnect(resume, actions);
+		break;
+	default:
+		break;
+	}
+}
+
 static void dispatch(Resume *resume, const ResumeInput *input, GArray *actions)
 {
 	switch (input->type) {
@@ -542,6 +557,9 @@ static void dispatch(Resume *resume, const ResumeInput *input, GArray *actions)
 		step_timer(resume, actions);
 		break;
 	case RESUME_TICK:
+		break;
+	case RESUME_RELOAD:
+		step_reload(resume, actions);
 		break;
 	}
 }

@@ -30,6 +30,8 @@
  *                                 probed, history not ours
  *  WAITING   nothing              timer                         PROBING; SEEDING
  *                                                               if dirty
+ *  any of    see above            reload                        WAITING, for no time
+ *  the last four
  *  FROZEN    nothing
  *  ASKING    a probe or a         any answer, none, timer       MISSING
  *            stream
@@ -86,6 +88,7 @@ typedef enum {
 			    * not hold what was to be verified */
 	RESUME_TIMER,	   /* the time last armed has come */
 	RESUME_TICK,	   /* that of contact_deadline has */
+	RESUME_RELOAD,	   /* the next connection is made with other files */
 } ResumeInputType;
 
 typedef struct {

@@ -136,6 +136,12 @@ void transition_fail(Resume *resume, KeyspaceError kind, const char *reason, GAr
 	begin_turn(resume, actions);
 }
 
+void transition_reconnect(Resume *resume, GArray *actions)
+{
+	leave(resume, actions);
+	begin_wait(resume, 0, actions);
+}
+
 void transition_deny(Resume *resume, const char *reason, GArray *actions)
 {
 	give_up(resume, KEYSPACE_DENIED, KEYSPACE_ERROR_DENIED, reason, actions);

@@ -36,7 +36,10 @@ void transition_open(Resume *resume, GArray *actions);
  * failed in this round. */
 void transition_fail(Resume *resume, KeyspaceError kind, const char *reason, GArray *actions);
 
-/* The same, but DENIED is shown, and it takes longer. */
+/* To WAITING, for no time, though nothing failed; what is shown stays. */
+void transition_reconnect(Resume *resume, GArray *actions);
+
+/* As transition_fail, but DENIED is shown, and it takes longer. */
 void transition_deny(Resume *resume, const char *reason, GArray *actions);
 
 /* A watch was refused in words alone.  Some servers say so of a token that has

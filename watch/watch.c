@@ -17,6 +17,13 @@
 /* etcd takes more than one ping in 5 s for abuse, and closes the connection. */
 #define KEEPALIVE_MIN_MS 6000
 
+/* What the thread finds when it is woken. */
+typedef enum {
+	ORDER_STOP = 1 << 0,
+	ORDER_RELOAD = 1 << 1,
+	ORDER_ANSWER = 1 << 2,
+} Order;
+
 struct Watch {
 	/* the thread's, from its start to its end */
 	Rpc *rpc; /* but rpc_wake is anybody's */
@@ -25,7 +32,34 @@ struct Watch {
 
 	Start start;
 	GThread *thread; /* NULL: there is none */
+
+	guint orders;			 /* atomic: of Order */
+	gint answering;			 /* atomic: it was asked to answer, and has not yet */
+	void (*reloaded)(gpointer data); /* set before ORDER_RELOAD is given; so the next */
+	gpointer reloaded_data;
 };
+
+static void watch_order(Watch *watch, Order order)
+{
+	g_atomic_int_or(&watch->orders, order);
+	rpc_wake(watch->rpc);
+}
+
+/* FALSE: told to stop. */
+static gboolean watch_obey(Watch *watch)
+{
+	guint orders = g_atomic_int_and(&watch->orders, 0);
+
+	if (orders & ORDER_ANSWER)
+		g_atomic_int_set(&watch->answering, FALSE);
+	if (orders & ORDER_STOP)
+		return FALSE;
+	if (orders & ORDER_RELOAD) {
+		driver_reload(&watch->driver);
+		watch->reloaded(watch->reloaded_data);
+	}
+	return TRUE;
+}
 
 /* FALSE: told to stop. */
 static gboolean watch_turn(Watch *watch)
@@ -33,7 +67,7 @@ static gboolean watch_turn(Watch *watch)
 	Driver *driver = &watch->driver;
 	gint64 deadline_us = MIN(driver_deadline(driver), start_deadline(&watch->start, driver));
 
-	if (rpc_wait(watch->rpc, deadline_us) == RPC_WOKEN)
+	if (rpc_wait(watch->rpc, deadline_us) == RPC_WOKEN && !watch_obey(watch))
 		return FALSE;
 	driver_check_timer(driver);
 	report_update(&watch->report, &driver->resume, endpoint_list_current(driver->endpoints));
@@ -142,11 +176,27 @@ Watch *watch_start(const WatchConfig *config, Keyspace *keyspace, GError **error
 	return watch;
 }
 
+void watch_reload(Watch *watch, void (*reloaded)(gpointer data), gpointer data)
+{
+	watch->reloaded = reloaded;
+	watch->reloaded_data = data;
+	watch_order(watch, ORDER_RELOAD);
+}
+
+gboolean watch_answered(Watch *watch)
+{
+	if (g_atomic_int_get(&watch->answering))
+		return FALSE;
+	g_atomic_int_set(&watch->answering, TRUE);
+	watch_order(watch, ORDER_ANSWER);
+	return TRUE;
+}
+
 void watch_stop(Watch *watch)
 {
 	if (!watch)
 		return;
-	rpc_wake(watch->rpc);
+	watch_order(watch, ORDER_STOP);
 	g_thread_join(watch->thread);
 	watch_free(watch);
 }

@@ -88,6 +88,9 @@ static void print_input(const ResumeInput *input)
 	case RESUME_TICK:
 		g_printerr("> tick");
 		break;
+	case RESUME_RELOAD:
+		g_printerr("> reload");
+		break;
 	}
 }
 

@@ -161,15 +161,17 @@ class Gate:
 
 
 class Freeze:
-    """Stops those threads of a daemon that answer requests, and no others."""
+    """Stops those threads of a daemon that answer requests, and no others; or TIDS."""
 
-    def __init__(self, mount):
+    def __init__(self, mount, tids=()):
         self._pid = mount.process.pid
+        self._tids = tids
         self._stopped = []
 
     def close(self):
-        until(self._readers, "request threads")
-        for tid in self._readers():
+        if not self._tids:
+            until(self._readers, "request threads")
+        for tid in self._tids or self._readers():
             self._ptrace(PTRACE_SEIZE, tid)
             self._stopped.append(tid)
             self._ptrace(PTRACE_INTERRUPT, tid)

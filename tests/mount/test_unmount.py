@@ -78,8 +78,7 @@ class Idle(case.MountTest):
         self.keys.put("f", "1")
         for leave in (lambda mount: self.assertEqual(0, mount.unmount().returncode),
                       lambda mount: mount.terminate(signal.SIGTERM),
-                      lambda mount: mount.terminate(signal.SIGINT),
-                      lambda mount: mount.terminate(signal.SIGHUP)):
+                      lambda mount: mount.terminate(signal.SIGINT)):
             mount = self.mount()
             leave(mount)
             self.assertEqual(0, mount.wait_end())

@@ -261,6 +261,52 @@ static void test_fragment_then_canceled(void)
 				       "> canceled compact=30\n" AGAIN);
 }
 
+/* ---- other files ---- */
+
+#define RELOAD                                                                                     \
+	"> reload\n"                                                                               \
+	"close\n"                                                                                  \
+	"arm\n"                                                                                    \
+	" = waiting\n"                                                                             \
+	"> timer\n"                                                                                \
+	"connect\n"                                                                                \
+	"probe a@9\n"                                                                              \
+	" = probing\n"
+
+static void test_reload_live(void)
+{
+	transcript_run(TRANSCRIPT_LIVE RELOAD "> probed 10 kv=a@9\n"
+					      "open 11\n"
+					      "arm\n"
+					      " = opening\n"
+					      "> created 10\n" TRANSCRIPT_CREATED);
+}
+
+static void test_reload_waiting(void)
+{
+	/* at once, and not when the wait would have ended */
+	transcript_run(TRANSCRIPT_LIVE "> ended\n" FAIL "> reload\n"
+				       "close\n"
+				       "arm\n"
+				       "> timer\n"
+				       "connect\n"
+				       "probe a@9\n"
+				       " = probing\n");
+}
+
+static void test_reload_seeding(void)
+{
+	transcript_run("> start\n"
+		       "connect\n"
+		       "read-page first\n"
+		       " = seeding\n"
+		       "> reload\n"
+		       "> page 10 newest=a@9 more\n"
+		       "seed-begin 10\n"
+		       "read-page\n"
+		       "seed-page\n");
+}
+
 static const TranscriptTest tests[] = {
     {"/resume/live/events", test_live_events},
     {"/resume/live/progress", test_live_progress},
@@ -277,6 +323,9 @@ static const TranscriptTest tests[] = {
     {"/resume/fragment/then-death", test_fragment_then_death},
     {"/resume/fragment/of-replay", test_fragment_of_replay},
     {"/resume/fragment/then-canceled", test_fragment_then_canceled},
+    {"/resume/reload/live", test_reload_live},
+    {"/resume/reload/waiting", test_reload_waiting},
+    {"/resume/reload/seeding", test_reload_seeding},
 };
 
 int main(int argc, char **argv)

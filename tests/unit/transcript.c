@@ -129,6 +129,8 @@ static ResumeInput line_input(Line *line)
 		return (ResumeInput){RESUME_TIMER};
 	if (g_str_equal(word, "tick"))
 		return (ResumeInput){RESUME_TICK};
+	if (g_str_equal(word, "reload"))
+		return (ResumeInput){RESUME_RELOAD};
 	if (g_str_equal(word, "lost"))
 		return (ResumeInput){RESUME_EVENT_LOST};
 	if (g_str_equal(word, "ended"))

@@ -4,7 +4,8 @@
  * A transcript is lines.  One that begins with `> ` is an input; those after it
  * are the actions it must lead to, and ` = STATE` if that changes, ` = stale` or ` = fresh`.
  *
- *   > start | timer | tick | lost | ended [refused] | version [VERSION]
+ *   > start | timer | tick | reload | lost | ended [refused]
+ *   > version [VERSION]
  *   > audited [A_DIFFERENCE]
  *   > page REVISION [more] [newest=KEY@REVISION]
  *   > probed REVISION [kv=KEY@REVISION]
