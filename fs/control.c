@@ -232,6 +232,13 @@ static void change_locked(Control *control, const KeyspaceStatus *status, Keyspa
 	announcer_push(control->announcer, changes);
 }
 
+/* With no lock held. */
+static void tell_listener(Control *control)
+{
+	if (control->on_status)
+		control->on_status(control->on_status_data);
+}
+
 void control_set_status(Control *control, const KeyspaceStatus *status, gboolean hides)
 {
 	g_mutex_lock(&control->lock);
@@ -239,6 +246,7 @@ void control_set_status(Control *control, const KeyspaceStatus *status, gboolean
 	change_locked(control, status,
 		      control->hides_stale ? control->status.state : status->state);
 	g_mutex_unlock(&control->lock);
+	tell_listener(control);
 }
 
 void control_show_stale(gpointer data)
@@ -250,8 +258,7 @@ void control_show_stale(gpointer data)
 		change_locked(control, NULL, KEYSPACE_STALE);
 	control->hides_stale = FALSE;
 	g_mutex_unlock(&control->lock);
-	if (control->on_status)
-		control->on_status(control->on_status_data);
+	tell_listener(control);
 }
 
 void control_on_status(Control *control, void (*on_status)(gpointer data), gpointer data)

@@ -55,7 +55,7 @@ const char *control_file_name(guint i);
 void control_set_status(Control *control, const KeyspaceStatus *status, gboolean hides);
 void control_show_stale(gpointer control);
 
-/* ON_STATUS(DATA) is called after each control_set_status, from its thread, no lock held.
+/* ON_STATUS(DATA) is called after each of the two above, from their thread, no lock held.
  * Before there are threads. */
 void control_on_status(Control *control, void (*on_status)(gpointer data), gpointer data);
 
