@@ -45,7 +45,7 @@ WRONG = {
     "--auth-jwt-token-file": FILES,
     "--retry": DURATIONS,
     "--bg": [],
-    "--max-stale": DURATIONS,
+    "--max-stale": [*DURATIONS, "999ms"],
     "--stale-policy": ["", "Serve", "die", "serve"],  # the last: when?
     "--uid": IDS,
     "--gid": IDS,
