@@ -24,6 +24,10 @@ FILES = """\
 {datadir}/bash-completion/completions/etcdfs-wait
 {datadir}/doc/etcdfs/LICENSE
 {datadir}/doc/etcdfs/README.md
+{datadir}/etcdfs/grafana/etcdfs.json
+{datadir}/etcdfs/prometheus/README.md
+{datadir}/etcdfs/prometheus/etcdfs.rules.test.yml
+{datadir}/etcdfs/prometheus/etcdfs.rules.yml
 {datadir}/fish/vendor_completions.d/etcdfs-wait.fish
 {datadir}/fish/vendor_completions.d/etcdfs.fish
 {datadir}/zsh/site-functions/_etcdfs

@@ -135,6 +135,23 @@ static void test_give_back_alone(Fixture *f, gconstpointer data)
 	g_assert_null(pending_take(&f->pending));
 }
 
+/* A record is as old as the first change that is not told. */
+static void test_since(Fixture *f, gconstpointer data)
+{
+	g_autoptr(PendingRecord) record = NULL;
+
+	f->pending.now_us = 1;
+	pending_push(&f->pending, f->a1, f->a2, FALSE);
+	PendingRecord *first = pending_take(&f->pending);
+	f->pending.now_us = 2;
+	pending_push(&f->pending, f->a2, f->a3, FALSE);
+	pending_give_back(&f->pending, first);
+	f->pending.now_us = 3;
+	pending_push(&f->pending, f->a3, NULL, FALSE);
+	record = pending_take(&f->pending);
+	g_assert_cmpint(record->since_us, ==, 1);
+}
+
 static void add(const char *path, void (*test)(Fixture *, gconstpointer))
 {
 	g_test_add(path, Fixture, NULL, set_up, test, tear_down);
@@ -152,5 +169,6 @@ int main(int argc, char **argv)
 	add("/pending/has", test_has);
 	add("/pending/give-back", test_give_back);
 	add("/pending/give-back-alone", test_give_back_alone);
+	add("/pending/since", test_since);
 	return g_test_run();
 }
