@@ -15,6 +15,7 @@ typedef struct {
 	const char *cert;	       /* who we are, PEM, and its key: both or neither */
 	const char *key;	       /* not encrypted */
 	gboolean insecure_skip_verify; /* trust whoever answers */
+	const char *server_name;       /* in its certificate; NULL: that of the endpoint */
 } WatchTls;
 
 /* etcd's own authentication.  A token is asked for at each connection, unless one is
@@ -29,13 +30,19 @@ typedef struct {
 				    * the password's */
 } WatchAuth;
 
+/* Where etcd listens now, owned by the caller; NULL: nobody knows.  It may take some
+ * seconds: the watch's thread calls it when every endpoint has failed. */
+typedef char **WatchFind(gpointer data);
+
 /* Plain data, copied by watch_start. */
 typedef struct {
 	const char *const *endpoints; /* HOST:PORT or unix:PATH, NULL-terminated, at least one */
-	KvBytes prefix;		      /* keys that begin with it; empty: every key */
-	gint64 revision;	      /* the one to show, for ever; 0: follow the newest */
-	guint dial_timeout_ms;	      /* for the first contact, all endpoints together */
-	guint retry_ms;		      /* go on trying for so long, if that is more */
+	WatchFind *find_endpoints;    /* NULL: they are always those */
+	gpointer find_data;
+	KvBytes prefix;	       /* keys that begin with it; empty: every key */
+	gint64 revision;       /* the one to show, for ever; 0: follow the newest */
+	guint dial_timeout_ms; /* for the first contact, all endpoints together */
+	guint retry_ms;	       /* go on trying for so long, if that is more */
 	gboolean retry_forever;
 	guint command_timeout_ms;   /* for each unary request (a page, a probe) */
 	guint max_stale_ms;	    /* without contact for so long: KEYSPACE_STALE; 0: never */

@@ -7,8 +7,9 @@ static grpc_arg int_arg(const char *key, int value)
 }
 
 grpc_channel *channel_new(const char *target, grpc_channel_credentials *credentials,
-			  const ChannelTimes *times)
+			  const char *server_name, const ChannelTimes *times)
 {
+	/* the last one is left out without a name */
 	grpc_arg args[] = {
 	    /* a page or a deletion of many keys has no limit in etcd either */
 	    int_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, -1),
@@ -27,8 +28,11 @@ grpc_channel *channel_new(const char *target, grpc_channel_credentials *credenti
 	    int_arg(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
 	    /* else channels share connections, also broken ones */
 	    int_arg(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),
+	    {.type = GRPC_ARG_STRING,
+	     .key = (char *)GRPC_SSL_TARGET_NAME_OVERRIDE_ARG,
+	     .value.string = (char *)server_name},
 	};
-	grpc_channel_args list = {G_N_ELEMENTS(args), args};
+	grpc_channel_args list = {G_N_ELEMENTS(args) - (server_name ? 0 : 1), args};
 
 	return grpc_channel_create(target, credentials, &list);
 }

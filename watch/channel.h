@@ -21,8 +21,9 @@ typedef struct {
 /* TLS is copied; NULL: in the clear.  grpc_channel_credentials_release it. */
 grpc_channel_credentials *channel_credentials_new(const TlsMaterial *tls);
 
-/* Connects at the first call, and never again: see rpc_connect. */
+/* Connects at the first call, and never again: see rpc_connect.  SERVER_NAME: of
+ * RpcPeer. */
 grpc_channel *channel_new(const char *target, grpc_channel_credentials *credentials,
-			  const ChannelTimes *times);
+			  const char *server_name, const ChannelTimes *times);
 
 #endif

@@ -14,6 +14,8 @@ static const struct {
     [ASK_VERSION] = {"/etcdserverpb.Maintenance/Status", RPC_WATCH},
 };
 
+/* A resolver is not to be asked at each attempt of ours. */
+#define FIND_EACH_US (2 * G_TIME_SPAN_SECOND)
 #define AUDIT_SINCE_KEYS 100000
 
 #define METHOD_AUTHENTICATE "/etcdserverpb.Auth/Authenticate"
@@ -29,7 +31,11 @@ void driver_init(Driver *driver, const WatchConfig *config, Rpc *rpc, Keyspace *
 	    .keyspace = keyspace,
 	    .rpc = rpc,
 	    .endpoints = endpoint_list_new(config->endpoints),
+	    .find_endpoints = config->find_endpoints,
+	    .find_data = config->find_data,
+	    .found_us = g_get_monotonic_time(),
 	    .credentials = credentials_new(&config->tls),
+	    .server_name = g_strdup(config->tls.server_name),
 	    .dial_timeout_ms = config->dial_timeout_ms,
 	    .command_timeout_ms = config->command_timeout_ms,
 	    .actions = g_array_new(FALSE, FALSE, sizeof(ResumeAction)),
@@ -60,6 +66,7 @@ void driver_clear(Driver *driver)
 	g_clear_pointer(&driver->actions, g_array_unref);
 	g_clear_pointer(&driver->endpoints, endpoint_list_free);
 	g_clear_pointer(&driver->credentials, credentials_free);
+	g_clear_pointer(&driver->server_name, g_free);
 	g_clear_pointer(&driver->refused, g_free);
 	g_clear_pointer(&driver->stale_files, g_free);
 }
@@ -138,11 +145,32 @@ static guint connect_timeout_ms(const Driver *driver)
 	return MAX(driver->dial_timeout_ms / shares, 1);
 }
 
+/* Members may have been replaced, all of them in the end. */
+static void refind_endpoints(Driver *driver)
+{
+	Resume *resume = &driver->resume;
+	gboolean round_over = resume->failures % endpoint_list_size(driver->endpoints) == 0;
+	g_auto(GStrv) names = NULL;
+
+	if (!driver->find_endpoints || resume->failures == 0 || !round_over ||
+	    g_get_monotonic_time() - driver->found_us < FIND_EACH_US)
+		return;
+	names = driver->find_endpoints(driver->find_data);
+	driver->found_us = g_get_monotonic_time();
+	if (!names)
+		return;
+	endpoint_list_replace(driver->endpoints, (const char *const *)names);
+	resume_set_endpoints(resume, g_strv_length(names));
+}
+
 static void do_connect(Driver *driver)
 {
+	refind_endpoints(driver);
+
 	RpcPeer peer = {
 	    .target = endpoint_list_next(driver->endpoints, g_get_monotonic_time()),
 	    .connect_timeout_ms = connect_timeout_ms(driver),
+	    .server_name = driver->server_name,
 	};
 
 	reload_files(driver);

@@ -28,8 +28,12 @@ typedef struct {
 	Keyspace *keyspace; /* borrowed */
 	Rpc *rpc;	    /* borrowed */
 	EndpointList *endpoints;
+	WatchFind *find_endpoints; /* NULL: those are all */
+	gpointer find_data;
+	gint64 found_us; /* when they were last looked for */
 	Credentials *credentials;
 	Auth auth;
+	char *server_name; /* in the certificate of all of them; NULL: the endpoint's */
 	KeyRange range;
 	guint dial_timeout_ms;
 	guint command_timeout_ms;

@@ -21,15 +21,29 @@ struct EndpointList {
 	gint64 current_since_us;
 };
 
-EndpointList *endpoint_list_new(const char *const *names)
+static void fill(EndpointList *list, const char *const *names)
 {
-	EndpointList *list = g_new0(EndpointList, 1);
-
 	list->n = g_strv_length((char **)names);
 	g_assert(list->n > 0);
 	list->endpoints = g_new0(Endpoint, list->n);
 	for (guint i = 0; i < list->n; i++)
 		list->endpoints[i].name = g_strdup(names[i]);
+}
+
+static void endpoints_free(Endpoint *endpoints, guint n)
+{
+	for (guint i = 0; i < n; i++) {
+		g_free(endpoints[i].name);
+		g_free(endpoints[i].reason);
+	}
+	g_free(endpoints);
+}
+
+EndpointList *endpoint_list_new(const char *const *names)
+{
+	EndpointList *list = g_new0(EndpointList, 1);
+
+	fill(list, names);
 	return list;
 }
 
@@ -37,12 +51,36 @@ void endpoint_list_free(EndpointList *list)
 {
 	if (!list)
 		return;
-	for (guint i = 0; i < list->n; i++) {
-		g_free(list->endpoints[i].name);
-		g_free(list->endpoints[i].reason);
-	}
-	g_free(list->endpoints);
+	endpoints_free(list->endpoints, list->n);
 	g_free(list);
+}
+
+/* What is known of OLD goes to the endpoint of the same name. */
+static void inherit(EndpointList *list, Endpoint *old)
+{
+	for (guint i = 0; i < list->n; i++) {
+		Endpoint *endpoint = &list->endpoints[i];
+
+		if (!g_str_equal(endpoint->name, old->name))
+			continue;
+		g_free(endpoint->reason);
+		endpoint->reason = g_steal_pointer(&old->reason);
+		endpoint->aside_us = old->aside_us;
+		endpoint->until_us = old->until_us;
+	}
+}
+
+void endpoint_list_replace(EndpointList *list, const char *const *names)
+{
+	Endpoint *before = list->endpoints;
+	guint n_before = list->n;
+
+	fill(list, names);
+	for (guint i = 0; i < n_before; i++)
+		inherit(list, &before[i]);
+	endpoints_free(before, n_before);
+	list->current = NULL;
+	list->next = 0;
 }
 
 guint endpoint_list_size(const EndpointList *list)

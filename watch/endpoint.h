@@ -17,6 +17,10 @@ EndpointList *endpoint_list_new(const char *const *names);
 void endpoint_list_free(EndpointList *list);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EndpointList, endpoint_list_free)
 
+/* Other names, copied, from the next endpoint_list_next on; what is known of those that
+ * were there before stays. */
+void endpoint_list_replace(EndpointList *list, const char *const *names);
+
 guint endpoint_list_size(const EndpointList *list);
 
 /* The one in use; NULL before the first endpoint_list_next. */

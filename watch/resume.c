@@ -77,6 +77,11 @@ void resume_clear(Resume *resume)
 	revisions_clear(&resume->revisions);
 }
 
+void resume_set_endpoints(Resume *resume, guint n_endpoints)
+{
+	resume->config.n_endpoints = resume->doubt.n_endpoints = n_endpoints;
+}
+
 static void reseed_compacted(Resume *resume, GArray *actions)
 {
 	transition_blame(

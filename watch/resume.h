@@ -209,6 +209,9 @@ typedef struct {
 void resume_init(Resume *resume, const ResumeConfig *config);
 void resume_clear(Resume *resume);
 
+/* From now on there are so many. */
+void resume_set_endpoints(Resume *resume, guint n_endpoints);
+
 /* One step.  Appends ResumeAction to ACTIONS, which the caller has emptied;
  * they are to be carried out in order. */
 void resume_step(Resume *resume, const ResumeInput *input, GArray *actions);

@@ -63,6 +63,7 @@ struct Rpc {
 	char *target; /* NULL before rpc_connect; so the next */
 	grpc_channel_credentials *credentials;
 	guint connect_timeout_ms;
+	char *server_name;		     /* NULL: as the target's */
 	grpc_channel *channels[RPC_N_LANES]; /* NULL: not needed yet */
 	GHashTable *calls;		     /* a set; each is freed when its tags are back */
 	grpc_channel *wake_channel;
@@ -143,6 +144,7 @@ static void rpc_disconnect(Rpc *rpc)
 		rpc_hang_up(rpc, lane);
 	g_clear_pointer(&rpc->credentials, grpc_channel_credentials_release);
 	g_clear_pointer(&rpc->target, g_free);
+	g_clear_pointer(&rpc->server_name, g_free);
 }
 
 void rpc_free(Rpc *rpc)
@@ -165,7 +167,7 @@ static grpc_channel *rpc_channel(Rpc *rpc, RpcLane lane)
 	const RpcSettings *settings = &rpc->settings;
 
 	if (!rpc->channels[lane])
-		rpc->channels[lane] = channel_new(rpc->target, rpc->credentials,
+		rpc->channels[lane] = channel_new(rpc->target, rpc->credentials, rpc->server_name,
 						  &(ChannelTimes){
 						      .connect_ms = rpc->connect_timeout_ms,
 						      .keepalive_ms = settings->keepalive_time_ms,
@@ -180,6 +182,7 @@ void rpc_connect(Rpc *rpc, const RpcPeer *peer)
 	rpc->target = g_strdup(peer->target);
 	rpc->credentials = channel_credentials_new(peer->tls);
 	rpc->connect_timeout_ms = peer->connect_timeout_ms;
+	rpc->server_name = g_strdup(peer->server_name);
 }
 
 gboolean rpc_connected(Rpc *rpc)

@@ -36,6 +36,7 @@ typedef struct {
 	const char *target;	/* HOST:PORT or unix:PATH */
 	const TlsMaterial *tls; /* NULL: without */
 	guint connect_timeout_ms;
+	const char *server_name; /* in the server's certificate; NULL: TARGET's */
 } RpcPeer;
 
 /* What is asked; all of it is copied. */

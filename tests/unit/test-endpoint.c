@@ -109,6 +109,25 @@ static void test_all_aside(void)
 	g_assert_cmpstr(endpoint_list_next(list, 4), ==, "b:2");
 }
 
+/* Those that stay are still set aside; those that are new are not. */
+static void test_replaced(void)
+{
+	static const char *const others[] = {"c:3", "a:1", "d:4", NULL};
+	g_autoptr(EndpointList) list = endpoint_list_new(names);
+	g_autofree char *reasons = NULL;
+
+	for (int i = 0; i < 3; i++) {
+		endpoint_list_next(list, 0);
+		endpoint_list_blame(list, "refused", 0);
+	}
+	endpoint_list_replace(list, others);
+	g_assert_cmpint(endpoint_list_size(list), ==, 3);
+	g_assert_null(endpoint_list_current(list));
+	reasons = endpoint_list_reasons(list);
+	g_assert_cmpstr(reasons, ==, "c:3: refused; a:1: refused; d:4: no answer");
+	g_assert_cmpstr(endpoint_list_next(list, 0), ==, "d:4");
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -119,5 +138,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/endpoint/set-aside", test_set_aside);
 	g_test_add_func("/endpoint/set-aside-longer", test_set_aside_longer);
 	g_test_add_func("/endpoint/all-aside", test_all_aside);
+	g_test_add_func("/endpoint/replaced", test_replaced);
 	return g_test_run();
 }
