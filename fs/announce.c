@@ -24,6 +24,9 @@
  * Falling behind costs no memory: pending.c keeps one record an entry.  Of many older
  * inodes of one key most wait in a backlog, one of which is told after each record;
  * so whoever holds them at most doubles the time that others wait.
+ *
+ * While the tree is withheld (withheld.c) nobody could look at what is told, so b goes on
+ * and c waits, but for what is in .etcdfs.
  */
 #include "announce.h"
 

@@ -110,6 +110,21 @@ static void test_two_lives(Fixture *f, gconstpointer data)
 	assert_older(f, TRUE, 1);
 }
 
+static void test_all(Fixture *f, gconstpointer data)
+{
+	inode_lookup(f->table, f->a1);
+	inode_lookup(f->table, f->a2);
+	inode_retire(f->table, f->a1, TRUE);
+	inode_lookup(f->table, f->a3);
+	inode_forget(f->table, f->a3->nodeid, 1);
+
+	g_autoptr(GPtrArray) all = inode_all(f->table);
+	g_assert_cmpuint(all->len, ==, 3);
+	g_assert_true(g_ptr_array_find(all, f->root, NULL));
+	g_assert_true(g_ptr_array_find(all, f->a1, NULL));
+	g_assert_true(g_ptr_array_find(all, f->a2, NULL));
+}
+
 static void add(const char *path, void (*test)(Fixture *, gconstpointer))
 {
 	g_test_add(path, Fixture, NULL, set_up, test, tear_down);
@@ -124,5 +139,6 @@ int main(int argc, char **argv)
 	add("/inode/older-until-forgotten", test_older_until_forgotten);
 	add("/inode/key-deleted", test_key_deleted);
 	add("/inode/two-lives", test_two_lives);
+	add("/inode/all", test_all);
 	return g_test_run();
 }

@@ -55,6 +55,21 @@ static void test_order(Fixture *f, gconstpointer data)
 	g_assert_null(pending_take(&f->pending));
 }
 
+static void test_of_one_directory(Fixture *f, gconstpointer data)
+{
+	g_autoptr(Node) dir = nodes_dir(f->root, "d");
+	g_autoptr(Node) in_dir = nodes_file(dir, "a", 1);
+
+	pending_push(&f->pending, f->a1, f->a2, FALSE);
+	g_assert_false(pending_has_in(&f->pending, dir->nodeid));
+	g_assert_null(pending_take_in(&f->pending, dir->nodeid));
+	pending_push(&f->pending, NULL, in_dir, FALSE);
+	g_assert_true(pending_has_in(&f->pending, dir->nodeid));
+	pending_record_free(pending_take_in(&f->pending, dir->nodeid));
+	g_assert_false(pending_has_in(&f->pending, dir->nodeid));
+	assert_next(f, f->a1, f->a2);
+}
+
 static void test_came_and_went(Fixture *f, gconstpointer data)
 {
 	pending_push(&f->pending, NULL, f->a1, FALSE);
@@ -161,6 +176,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	add("/pending/order", test_order);
+	add("/pending/of-one-directory", test_of_one_directory);
 	add("/pending/came-and-went", test_came_and_went);
 	add("/pending/seen-and-went", test_seen_and_went);
 	add("/pending/seen-and-went-meanwhile", test_seen_and_went_meanwhile);
