@@ -76,6 +76,11 @@ class Role(OperatorTest):
         self.auth = Auth(self.etcd)
         self.auth.enable()
 
+    @staticmethod
+    def flowing():
+        """The README without its line breaks."""
+        return " ".join(readme().split())
+
     def refused(self, prefix):
         """The line of a mount that is refused."""
         point = tempfile.mkdtemp(dir=self.directory)
@@ -92,7 +97,7 @@ class Role(OperatorTest):
 
     def test_less_is_not(self):
         """A larger range, or the role without its permission: as the README has it."""
-        says = re.search(r"`(etcd at HOST:PORT refused: [^`]*)`", readme())[1]
+        says = re.search(r"`(etcd at HOST:PORT refused: [^`]*)`", self.flowing())[1]
         says = f"etcdfs: {says}\n".replace("HOST:PORT", self.etcd.endpoint)
         for prefix in ("/app", "/", ""):
             self.assertEqual(says, self.refused(prefix), prefix)
@@ -101,7 +106,7 @@ class Role(OperatorTest):
 
     def test_everything(self):
         """Without a prefix."""
-        grant = re.search(r"Without a prefix it is `([^`]*)`", readme())[1]
+        grant = re.search(r"Without a prefix it is `([^`]*)`", self.flowing())[1]
         subprocess.run(["bash", "-c", f"etcdctl role grant-permission app-read read {grant}"],
                        check=True, capture_output=True, env={
                            **os.environ, "ETCDCTL_API": "3", "ETCDCTL_USER": "root:root",
