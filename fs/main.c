@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "daemon.h"
-#include "discovery.h"
+#include "domain.h"
 #include "helper.h"
 #include "keyspace_tree.h"
 #include "log.h"
@@ -48,7 +48,7 @@ typedef struct {
 	Watch *watch; /* the next two are NULL before they are there */
 	Mount *mount;
 	Service *service;
-	DiscoveryQuery discovery; /* the watch's thread's, once it is there */
+	Domain domain; /* the watch's thread's, once it is there */
 } Program;
 
 static KvBytes prefix_of(const Options *options)
@@ -147,85 +147,14 @@ static const char *hanging(gpointer data)
 	return mount_answers ? NULL : "the mount";
 }
 
-/* --- Where etcd listens, if a domain tells ---------------------------------------- */
-
-/* Between two questions, when nothing came of the one before. */
-#define DISCOVERY_PAUSE_US G_TIME_SPAN_SECOND
-/* Nothing else happens in the watch's thread while it asks again. */
-#define DISCOVERY_AGAIN_MS 5000
-
-static void discovery_init(DiscoveryQuery *discovery, const Options *options)
-{
-	gboolean secure = options->tls || !options->insecure_discovery;
-
-	*discovery = (DiscoveryQuery){
-	    .domain = options->discovery_srv,
-	    .name = options->discovery_srv_name,
-	    .kinds = secure ? DISCOVERY_TLS : DISCOVERY_TLS | DISCOVERY_PLAIN,
-	    .timeout_ms = options->dial_timeout_ms,
-	};
-}
-
-static void take_discovered(DiscoveryQuery *discovery, Options *options, GStrv endpoints,
-			    DiscoveryKinds kind)
-{
-	g_autofree char *list = g_strjoinv(", ", endpoints);
-
-	g_info("%s has %s", discovery->domain, list);
-	g_strfreev(options->endpoints);
-	options->endpoints = endpoints;
-	options->tls = kind == DISCOVERY_TLS;
-	/* what is found later is reached in the same way */
-	discovery->kinds = kind;
-	discovery->timeout_ms = MIN(discovery->timeout_ms, DISCOVERY_AGAIN_MS);
-}
-
-static char **discover_again(gpointer data)
-{
-	g_autoptr(GError) error = NULL;
-	DiscoveryKinds kind;
-	char **endpoints = discovery_find(data, &kind, &error);
-
-	if (!endpoints)
-		g_info("%s", error->message);
-	return endpoints;
-}
-
-static void keep_trying(Program *program, const GError *reason, int *ready_fd);
-
-static gboolean discover(Program *program, Options *options, int *ready_fd, GError **error)
-{
-	gint64 until_us = g_get_monotonic_time() + options->retry_ms * G_TIME_SPAN_MILLISECOND;
-	gboolean for_ever = options->bg && options->retry_ms == 0;
-	DiscoveryKinds kind;
-
-	discovery_init(&program->discovery, options);
-	for (gboolean said = FALSE;; said = TRUE) {
-		g_autoptr(GError) fault = NULL;
-		GStrv endpoints = discovery_find(&program->discovery, &kind, &fault);
-
-		if (endpoints) {
-			take_discovered(&program->discovery, options, endpoints, kind);
-			return TRUE;
-		}
-		if (!for_ever && g_get_monotonic_time() >= until_us) {
-			g_propagate_error(error, g_steal_pointer(&fault));
-			return FALSE;
-		}
-		if (!said)
-			keep_trying(program, fault, ready_fd);
-		g_usleep(DISCOVERY_PAUSE_US);
-	}
-}
-
 /* --- The watch -------------------------------------------------------------------- */
 
 static Watch *seed(Program *program, Options *options, GError **error)
 {
 	WatchConfig config = {
 	    .endpoints = (const char *const *)options->endpoints,
-	    .find_endpoints = options->discovery_srv ? discover_again : NULL,
-	    .find_data = &program->discovery,
+	    .find_endpoints = options->discovery_srv ? domain_ask_again : NULL,
+	    .find_data = &program->domain,
 	    .prefix = prefix_of(options),
 	    .revision = options->rev,
 	    .dial_timeout_ms = options->dial_timeout_ms,
@@ -272,6 +201,23 @@ static void keep_trying(Program *program, const GError *reason, int *ready_fd)
 		daemon_ready(*ready_fd);
 	if (leaves)
 		*ready_fd = -1;
+}
+
+typedef struct {
+	Program *program;
+	int *ready_fd;
+} Trial;
+
+static void keep_asking(gpointer data, const GError *reason)
+{
+	Trial *trial = data;
+	keep_trying(trial->program, reason, trial->ready_fd);
+}
+
+static gboolean ask_domain(Program *program, Options *options, int *ready_fd, GError **error)
+{
+	Trial trial = {program, ready_fd};
+	return domain_ask(&program->domain, options, keep_asking, &trial, error);
 }
 
 /* FALSE without ERROR: somebody asked us to leave. */
@@ -338,7 +284,7 @@ static void serve(Program *program, Options *options, const MountConfig *config,
 	const ServiceCalls calls = {reload, count_keys, hanging, program};
 
 	program->service = service_new(program->control, &calls, config->hangup_leaves);
-	if (!options->discovery_srv || discover(program, options, &ready_fd, error))
+	if (!options->discovery_srv || ask_domain(program, options, &ready_fd, error))
 		program->watch = seed(program, options, error);
 	if (!program->watch) {
 		service_free(program->service);

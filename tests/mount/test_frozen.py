@@ -3,6 +3,7 @@
 """--rev: one revision, whatever happens to etcd."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -89,6 +90,7 @@ class Frozen(case.MountTest):
         etcd.compact(self.keys.put("changed", "5"))
         self.assert_middle(mounted, revision)
         etcd.stop()
+        mounted.terminate(signal.SIGHUP)  # there is no connection to renew
         self.assert_middle(mounted, revision)
         self.assertEqual("frozen", mounted.status()["state"])
         self.assertEqual([], watcher.queued())
