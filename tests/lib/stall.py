@@ -181,6 +181,18 @@ class Freeze:
         while self._stopped:
             self._ptrace(PTRACE_DETACH, self._stopped.pop())
 
+    def until_killed(self):
+        """They are gone, one and all, with their process."""
+        def gone(tid):
+            try:
+                return os.waitpid(tid, WALL | os.WNOHANG)[0] == tid and not os.path.exists(
+                    f"/proc/{self._pid}/task/{tid}")
+            except ChildProcessError:
+                return True
+        while self._stopped:
+            tid = self._stopped.pop()
+            until(lambda tid=tid: gone(tid), f"{tid} is killed")
+
     def _readers(self):
         return [tid for tid in map(int, os.listdir(f"/proc/{self._pid}/task"))
                 if self._reads_requests(tid)]

@@ -24,6 +24,10 @@ FILES = """\
 {datadir}/bash-completion/completions/etcdfs-wait
 {datadir}/doc/etcdfs/LICENSE
 {datadir}/doc/etcdfs/README.md
+{datadir}/doc/etcdfs/examples/app-changed.path
+{datadir}/doc/etcdfs/examples/app-changed.service
+{datadir}/doc/etcdfs/examples/etc-app.mount
+{datadir}/doc/etcdfs/examples/example.conf
 {datadir}/etcdfs/grafana/etcdfs.json
 {datadir}/etcdfs/prometheus/README.md
 {datadir}/etcdfs/prometheus/etcdfs.rules.test.yml
@@ -35,6 +39,7 @@ FILES = """\
 {sbindir}/mount.etcdfs
 {sbindir}/mount.fuse.etcdfs
 {sysconfdir}/etcdfs
+{systemd_unit_dir}/etcdfs@.service
 """
 # What is made only where rst2man is, which tools/deps brings along.
 PAGES = """\
@@ -51,6 +56,7 @@ class Install(case.MountTest):
         self.build = os.environ["BUILD"]
         options = json.loads(run("meson", "introspect", "--buildoptions", self.build))
         self.option = {option["name"]: option["value"] for option in options}
+        self.option["systemd_unit_dir"] = self.option["systemd_unit_dir"] or "lib/systemd/system"
         self.root = os.path.join(self.directory, "root")
         self.environment = {**os.environ, "DESTDIR": self.root}
         self.keep_what_is_known()
