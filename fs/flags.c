@@ -164,6 +164,17 @@ GOptionContext *flags_context(Given *given)
 	return context;
 }
 
+void flags_yield(Given *given, const Given *to)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(flags); i++) {
+		gchar **text = (gchar **)((gchar *)given + flags[i].offset);
+
+		if (flags[i].entry.arg == G_OPTION_ARG_FILENAME &&
+		    *(gchar *const *)((const gchar *)to + flags[i].offset))
+			g_clear_pointer(text, secret_free);
+	}
+}
+
 void flags_clear(Given *given)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(flags); i++) {

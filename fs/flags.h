@@ -16,6 +16,10 @@ GOptionEntry *flags_entries(Given *given);
 /* What reads a command line into GIVEN: flags, and what stands free. */
 GOptionContext *flags_context(Given *given);
 
+/* Frees the text of GIVEN that TO has, too, and is about to be read again: GOption would
+ * forget it. */
+void flags_yield(Given *given, const Given *to);
+
 /* Frees all text of GIVEN, and leaves no secret in memory. */
 void flags_clear(Given *given);
 

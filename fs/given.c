@@ -55,6 +55,7 @@ gboolean given_parse(Given *given, gchar **argv, GPtrArray *passed, GError **err
 	g_autofree GOptionEntry *entries = flags_entries(given);
 	g_autofree gchar *file = NULL;
 	g_auto(GStrv) flags = NULL;
+	g_auto(Given) said = {NULL};
 	GStrv positional;
 
 	*given = (Given){NULL};
@@ -64,7 +65,7 @@ gboolean given_parse(Given *given, gchar **argv, GPtrArray *passed, GError **err
 	if (!file || given->help || given->version)
 		return TRUE;
 
-	given_clear(given);
+	said = *given;
 	*given = (Given){NULL};
 	g_ptr_array_set_size(passed, 0);
 	flags = configfile_flags(file, entries, &given->source, &given->mountpoint, error);
@@ -72,5 +73,6 @@ gboolean given_parse(Given *given, gchar **argv, GPtrArray *passed, GError **err
 		return FALSE;
 	positional = g_steal_pointer(&given->positional);
 	g_strfreev(positional);
+	flags_yield(given, &said);
 	return parse_expanded(given, argv, passed, error);
 }
