@@ -287,7 +287,13 @@ static void invalidate(Announcer *announcer, const GPtrArray *stale)
 static void drop(Announcer *announcer)
 {
 	withheld_drop(&announcer->device, announcer->teller.inodes);
-	announcer->dropped(announcer->dropped_data);
+
+	/* It may have been shown meanwhile, and be withheld again: then that comes next. */
+	g_mutex_lock(&announcer->lock);
+	gboolean done = announcer->withheld && !announcer->drop_due;
+	g_mutex_unlock(&announcer->lock);
+	if (done)
+		announcer->dropped(announcer->dropped_data);
 }
 
 static void carry_out(Announcer *announcer, Step *step)

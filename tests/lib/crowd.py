@@ -58,18 +58,18 @@ class Crowd:
         self.ended = threading.Event()
         self.trouble = []
         self._pids = pids
-        self._members = []
+        self.members = []
         self._guard = threading.Thread(target=self._watch, daemon=True)
 
     def forever(self, function, *args):
-        self._members.append(_Member(self, function, args))
+        self.members.append(_Member(self, function, args))
 
     def complain(self, trouble):
         self.trouble.append(trouble)
         self.ended.set()
 
     def start(self):
-        for thread in (*self._members, self._guard):
+        for thread in (*self.members, self._guard):
             thread.start()
 
     def stop(self):
@@ -77,17 +77,17 @@ class Crowd:
         self.ended.set()
         deadline = Deadline("the crowd goes")
         with contextlib.suppress(TimeoutError):
-            for thread in (*self._members, self._guard):
+            for thread in (*self.members, self._guard):
                 thread.join(deadline.left())
-        if stuck := [member.what for member in self._members if member.is_alive()]:
+        if stuck := [member.what for member in self.members if member.is_alive()]:
             self._report_stuck(stuck)
-        idle = [member.what for member in self._members if member.rounds == 0]
+        idle = [member.what for member in self.members if member.rounds == 0]
         return self.trouble + [f"{what} never got round" for what in idle]
 
     def _watch(self):
         """Until the end, or until one of them has not moved for too long."""
         now = time.monotonic()
-        moved = {member: (0, now) for member in self._members}
+        moved = {member: (0, now) for member in self.members}
         while not self.ended.wait(0.5):
             now = time.monotonic()
             for member, (rounds, _) in moved.items():
