@@ -6,9 +6,9 @@
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
 #else
-#define sd_notify(unset, text) 0
-#define sd_notifyf(unset, ...) 0
-#define sd_watchdog_enabled(unset, us) 0
+#define sd_notify(unset, text) ((void)(text))
+#define sd_notifyf(unset, format, value) ((void)(value))
+#define sd_watchdog_enabled(unset, us) ((void)(us), 0)
 #endif
 
 gboolean notify_is_wanted(void)
