@@ -163,6 +163,22 @@ class ByHand(FstabTest):
         self.assert_mounted(self.run_mount("-i", "-o", "remount,ro", self.point))
 
 
+    def test_in_another_namespace(self):
+        """mount -N; nobody in ours sees it."""
+        with subprocess.Popen(["unshare", "--mount", "sh", "-c", "echo ready; read -r _"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as there:
+            self.assertEqual(b"ready\n", there.stdout.readline())
+            namespace = f"/proc/{there.pid}/ns/mnt"
+            enter = "nsenter", f"--mount={namespace}"
+            self.assert_done(self.run_mount("-N", namespace, "-t", "etcdfs", self.source,
+                                            self.point))
+            self.assertIsNone(find_mount(self.point))
+            file = self.run_command(*enter, "cat", f"{self.point}/f")
+            self.assertEqual("1", file.stdout, file.stderr)
+            unmount_from_background(self.point, *enter, "umount", self.point)
+            there.communicate(b"\n")
+
+
 class WithoutOurHelpers(FstabTest):
     """mount.fuse3 looks for etcdfs where programs are."""
 
