@@ -16,7 +16,7 @@ static void replace_locked(const char *text)
 	g_autofree char *blanks = g_strnfill(rest, ' ');
 	g_autofree char *backspaces = g_strnfill(rest, '\b');
 
-	fprintf(stderr, "\r%s%s%s", text, blanks, backspaces);
+	fprintf(stderr, "\r%s%s%s", text, blanks, len > 0 ? backspaces : "\r");
 	width = len;
 }
 
