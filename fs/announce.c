@@ -7,6 +7,10 @@
  *      the revision.
  *   c. The events are raised, one entry after the other, in event order.
  *
+ * A revision is `shown` once its step b is done: that is what .etcdfs/revision says, and
+ * what programs wait for (waiting.c).  One that changes nothing that the kernel may hold
+ * is shown as soon as it is applied, if those before it are.
+ *
  * Steps b and c belong to the announcer's thread.  A push adds the revision as a
  * whole, and the thread does every invalidation that is due before the next
  * announcement; so b of a revision comes before c of any part of it, and a reader
@@ -42,6 +46,7 @@
 #include "relist.h"
 #include "stall.h"
 #include "tell.h"
+#include "waiting.h"
 #include "withheld.h"
 #include "young.h"
 
@@ -59,9 +64,13 @@ struct Announcer {
 	void (*dropped)(gpointer data);
 	gpointer dropped_data;
 	AnnouncerTotals totals;
-	Meters *meters; /* borrowed */
-	guint n_later;	/* length of the teller's backlog, for whoever asks */
-	gboolean busy;	/* with what is in none of the queues any more */
+	Meters *meters;	     /* borrowed */
+	gint64 applied;	     /* the newest revision pushed */
+	gint64 shown;	     /* the newest shown, while some entry is stale */
+	gint64 invalidating; /* what was applied when step b began that is under way */
+	gboolean in_step_b;
+	guint n_later; /* length of the teller's backlog, for whoever asks */
+	gboolean busy; /* with what is in none of the queues any more */
 	Stall stall;
 
 	GThread *thread;	      /* NULL: not started; of the thread that starts and stops */
@@ -70,9 +79,11 @@ struct Announcer {
 	/* Its thread's. */
 	Teller teller;
 	Device device;
+	Waiting *waiting; /* borrowed; never changes */
 };
 
-Announcer *announcer_new(Tree *tree, InodeTable *inodes, View *view, Meters *meters)
+Announcer *announcer_new(Tree *tree, InodeTable *inodes, View *view, Meters *meters,
+			 Waiting *waiting)
 {
 	Announcer *announcer = g_new0(Announcer, 1);
 
@@ -86,6 +97,7 @@ Announcer *announcer_new(Tree *tree, InodeTable *inodes, View *view, Meters *met
 	announcer->teller.inodes = inodes;
 	announcer->teller.view = view;
 	announcer->teller.route.tree = tree;
+	announcer->waiting = waiting;
 	return announcer;
 }
 
@@ -128,16 +140,84 @@ static void push_locked(Announcer *announcer, const TreeChange *change)
 		young_add(&announcer->young, now);
 }
 
-void announcer_push(Announcer *announcer, const GArray *changes)
+/* --- What is shown -------------------------------------------------------------- */
+
+static gint64 shown_locked(const Announcer *announcer)
+{
+	gboolean all = g_queue_is_empty((GQueue *)&announcer->pending.stale);
+	return all && !announcer->in_step_b ? announcer->applied : announcer->shown;
+}
+
+/* Before an entry becomes stale. */
+static void keep_shown_locked(Announcer *announcer)
+{
+	announcer->shown = shown_locked(announcer);
+}
+
+static void tell_shown_locked(Announcer *announcer)
+{
+	gint64 shown = shown_locked(announcer);
+
+	if (waiting_cares(announcer->waiting, shown))
+		waiting_shown(announcer->waiting, shown);
+}
+
+static void end_step_b_locked(Announcer *announcer)
+{
+	if (!announcer->in_step_b)
+		return;
+	announcer->shown = announcer->invalidating;
+	announcer->in_step_b = FALSE;
+	tell_shown_locked(announcer);
+}
+
+gint64 announcer_shown(Announcer *announcer)
+{
+	g_mutex_lock(&announcer->lock);
+	gint64 shown = shown_locked(announcer);
+	g_mutex_unlock(&announcer->lock);
+	return shown;
+}
+
+static void apply_locked(Announcer *announcer, gint64 revision)
+{
+	announcer->applied = MAX(announcer->applied, revision);
+	tell_shown_locked(announcer);
+	if (!g_queue_is_empty(&announcer->pending.stale))
+		g_cond_signal(&announcer->wake);
+}
+
+void announcer_push(Announcer *announcer, const GArray *changes, gint64 revision)
 {
 	g_mutex_lock(&announcer->lock);
 	announcer->pending.now_us = g_get_monotonic_time();
+	keep_shown_locked(announcer);
 	for (guint i = 0; i < changes->len; i++)
 		push_locked(announcer, &g_array_index(changes, TreeChange, i));
-	if (!g_queue_is_empty(&announcer->pending.stale))
-		g_cond_signal(&announcer->wake);
+	apply_locked(announcer, revision);
 	g_mutex_unlock(&announcer->lock);
 }
+
+void announcer_progress(Announcer *announcer, gint64 revision)
+{
+	g_mutex_lock(&announcer->lock);
+	apply_locked(announcer, revision);
+	g_mutex_unlock(&announcer->lock);
+}
+
+void announcer_rewind(Announcer *announcer, gint64 revision)
+{
+	g_mutex_lock(&announcer->lock);
+	if (revision < announcer->applied) {
+		keep_shown_locked(announcer);
+		announcer->applied = revision - 1;
+		announcer->shown = MIN(announcer->shown, revision - 1);
+		announcer->invalidating = MIN(announcer->invalidating, revision - 1);
+	}
+	g_mutex_unlock(&announcer->lock);
+}
+
+/* --- Its thread -------------------------------------------------------------------- */
 
 typedef struct {
 	gboolean withheld;
@@ -190,6 +270,8 @@ static void take_step_locked(Announcer *announcer, Step *ret_step)
 	if (!ret_step->drop && !ret_step->stale && !ret_step->of_age)
 		ret_step->record = take_record_locked(announcer);
 	announcer->busy = ret_step->of_age || ret_step->record;
+	announcer->in_step_b = ret_step->stale != NULL;
+	announcer->invalidating = announcer->applied;
 }
 
 /* What to do next; waits until there is something.  FALSE: stop. */
@@ -198,6 +280,7 @@ static gboolean next_step(Announcer *announcer, Step *ret_step)
 	g_mutex_lock(&announcer->lock);
 	announcer->n_later = backlog_length(&announcer->teller.backlog);
 	announcer->busy = FALSE;
+	end_step_b_locked(announcer);
 	while (has_to_wait_locked(announcer)) {
 		g_mutex_unlock(&announcer->lock);
 		route_rest(&announcer->teller.route);
@@ -224,6 +307,7 @@ static void grow_up(Announcer *announcer, YoungDir *dir)
 	tree_read_lock(tree);
 	g_mutex_lock(&announcer->lock);
 	announcer->pending.now_us = g_get_monotonic_time();
+	keep_shown_locked(announcer);
 	for (guint i = 0; i < dir->born->len; i++) {
 		Node *node = dir->born->pdata[i];
 		if (node->linked && !pending_has(&announcer->pending, node))

@@ -21,6 +21,7 @@ struct Control {
 	Tree *tree;
 	InodeTable *inodes;
 	Announcer *announcer;
+	Waiting *waiting;
 	const Meters *meters;
 	const StatusAbout *about;
 	gint64 started_us; /* since the epoch */
@@ -50,8 +51,8 @@ static Node *new_dir(Node *parent, const char *name, guint64 nodeid)
 	return dir;
 }
 
-Control *control_new(Tree *tree, InodeTable *inodes, Announcer *announcer, const Meters *meters,
-		     const StatusAbout *about)
+Control *control_new(Tree *tree, InodeTable *inodes, Announcer *announcer, Waiting *waiting,
+		     const Meters *meters, const StatusAbout *about)
 {
 	Control *control = g_new0(Control, 1);
 
@@ -59,6 +60,7 @@ Control *control_new(Tree *tree, InodeTable *inodes, Announcer *announcer, const
 	control->tree = tree;
 	control->inodes = inodes;
 	control->announcer = announcer;
+	control->waiting = waiting;
 	control->meters = meters;
 	control->about = about;
 	control->started_us = g_get_real_time();
@@ -108,6 +110,7 @@ static TreeTotals totals(Control *control)
 	tree_read_lock(control->tree);
 	TreeTotals totals = tree_totals_locked(control->tree);
 	tree_read_unlock(control->tree);
+	totals.revision = announcer_shown(control->announcer);
 	return totals;
 }
 
@@ -229,7 +232,8 @@ static void change_locked(Control *control, const KeyspaceStatus *status, Keyspa
 		return;
 	TreeChange change = {before, node_ref(refresh_locked(control, STATUS, NULL))};
 	g_array_append_val(changes, change);
-	announcer_push(control->announcer, changes);
+	announcer_push(control->announcer, changes, 0);
+	waiting_state(control->waiting, state == KEYSPACE_LIVE);
 }
 
 /* With no lock held. */
@@ -291,4 +295,22 @@ guint64 control_cluster_id(Control *control)
 	guint64 cluster_id = control->status.cluster_id;
 	g_mutex_unlock(&control->lock);
 	return cluster_id;
+}
+
+gint64 control_revision(Control *control)
+{
+	return announcer_shown(control->announcer);
+}
+
+char *control_standing(Control *control)
+{
+	g_mutex_lock(&control->lock);
+	const KeyspaceStatus *status = &control->status;
+	char *text = g_strdup_printf(
+	    "%s at revision %" G_GINT64_FORMAT ", endpoint %s, last error: %s",
+	    keyspace_state_name(status->state), announcer_shown(control->announcer),
+	    status->endpoint ? status->endpoint : "none",
+	    status->last_error ? status->last_error : "none");
+	g_mutex_unlock(&control->lock);
+	return text;
 }

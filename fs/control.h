@@ -19,8 +19,8 @@
 typedef struct Control Control;
 
 /* Everything is borrowed and must outlive the control directory. */
-Control *control_new(Tree *tree, InodeTable *inodes, Announcer *announcer, const Meters *meters,
-		     const StatusAbout *about);
+Control *control_new(Tree *tree, InodeTable *inodes, Announcer *announcer, Waiting *waiting,
+		     const Meters *meters, const StatusAbout *about);
 void control_free(Control *control);
 
 /* The directory itself; borrowed, never changes. */
@@ -62,8 +62,12 @@ void control_on_status(Control *control, void (*on_status)(gpointer data), gpoin
 /* sentence.h; owned by the caller. */
 char *control_sentence(Control *control, const char *since);
 
-/* For the xattrs of the root. */
+/* For the xattrs of the root.  The revision is the one shown (announce.h). */
+gint64 control_revision(Control *control);
 const char *control_state(Control *control); /* a static string */
 guint64 control_cluster_id(Control *control);
+
+/* Where the mount stands: one line for a person, the caller's. */
+char *control_standing(Control *control);
 
 #endif

@@ -12,6 +12,7 @@
 #include "meters.h"
 #include "tree.h"
 #include "view.h"
+#include "waiting.h"
 #include "withheld.h"
 
 /* How long the kernel may keep entries and attributes: for ever, since it is told
@@ -27,6 +28,7 @@ typedef struct {
 	Control *control;
 	Meters *meters;
 	const Withheld *withheld;
+	Waiting *waiting;
 	AttrConfig attr;
 	/* Of the nodeids: another mount's begin again, and the kernel must not take a file
 	 * handle of one for the other's. */

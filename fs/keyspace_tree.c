@@ -50,7 +50,7 @@ static void apply(KeyspaceTree *self, const KvEvent *events, gsize n_events, gin
 	tree_write_lock(self->tree);
 	tree_apply_locked(self->tree, events, n_events, revision, changes);
 	retire_locked(self, changes);
-	announcer_push(self->announcer, changes);
+	announcer_push(self->announcer, changes, revision);
 	tree_write_unlock(self->tree);
 }
 
@@ -92,6 +92,7 @@ static void progress(Keyspace *keyspace, gint64 revision)
 
 	tree_write_lock(self->tree);
 	tree_progress_locked(self->tree, revision);
+	announcer_progress(self->announcer, revision);
 	tree_write_unlock(self->tree);
 }
 
@@ -104,6 +105,7 @@ static void seed_end(Keyspace *keyspace)
 	} else {
 		gsize n_events;
 		const KvEvent *events = diff_end(self->diff, &n_events);
+		announcer_rewind(self->announcer, self->seed_revision);
 		apply(self, events, n_events, self->seed_revision);
 		diff_begin(self->diff);
 	}

@@ -37,6 +37,7 @@ typedef struct {
 	Tree *tree;
 	InodeTable *inodes;
 	View *view;
+	Waiting *waiting;
 	Announcer *announcer;
 	Control *control;
 	Seeding *seeding;
@@ -73,10 +74,11 @@ static void program_init(Program *program, const Options *options, const MountCo
 	program->inodes = inode_table_new(tree_root(program->tree));
 	program->view = view_new();
 	program->withheld = (Withheld){.policy = options->stale_fail};
+	program->waiting = waiting_new();
 	program->announcer = announcer_new(program->tree, program->inodes, program->view,
-					   &program->meters);
+					   &program->meters, program->waiting);
 	program->control = control_new(program->tree, program->inodes, program->announcer,
-				       &program->meters, &program->about);
+				       program->waiting, &program->meters, &program->about);
 	program->seeding = seeding_new();
 	program->keyspace = keyspace_tree_new(program->tree, program->inodes, program->announcer,
 					      program->control, program->seeding, &program->meters,
@@ -88,6 +90,7 @@ static void program_init(Program *program, const Options *options, const MountCo
 	    .control = program->control,
 	    .meters = &program->meters,
 	    .withheld = &program->withheld,
+	    .waiting = program->waiting,
 	    .attr = attr_config(options->uid, options->gid, options->fmask, options->dmask,
 				options->executable, mount_checks_announcer(config)),
 	    .generation = g_random_int(),
@@ -101,6 +104,7 @@ static void program_clear(Program *program)
 	seeding_free(program->seeding);
 	announcer_free(program->announcer);
 	control_free(program->control);
+	waiting_free(program->waiting);
 	view_free(program->view);
 	inode_table_free(program->inodes);
 	tree_free(program->tree);

@@ -32,6 +32,7 @@ struct Mount {
 	MountConfig config;
 	Announcer *announcer;
 	Heartbeat *heartbeat; /* NULL: nobody wants it, or the way in is closed */
+	Waiting *waiting;
 	struct fuse_session *session;
 	GMainLoop *main_loop;
 	GArray *sources; /* guint: of the default main context */
@@ -302,6 +303,7 @@ static gboolean on_mounts_changed(gint fd, GIOCondition condition, gpointer data
 	g_message("%s is unmounted", mount->config.mountpoint);
 	mount->gone = TRUE;
 	g_clear_pointer(&mount->heartbeat, heartbeat_free);
+	waiting_end(mount->waiting);
 	announcer_stop(mount->announcer);
 	close_clone(mount);
 	/* Where the mount is still seen (a bind mount, another namespace, somebody's open
@@ -359,6 +361,7 @@ Mount *mount_new(const MountConfig *config, const Fs *fs, Announcer *announcer, 
 
 	mount->config = *config;
 	mount->announcer = announcer;
+	mount->waiting = fs->waiting;
 	mount->clone_fd = mount->mountinfo_fd = -1;
 	mount->main_loop = g_main_loop_new(NULL, FALSE);
 	mount->sources = g_array_new(FALSE, FALSE, sizeof(guint));
@@ -431,6 +434,7 @@ gboolean mount_answered(Mount *mount)
 void mount_free(Mount *mount)
 {
 	heartbeat_free(mount->heartbeat);
+	waiting_end(mount->waiting);
 	announcer_stop(mount->announcer);
 	log_flush();
 	stop_loop(mount);

@@ -19,6 +19,7 @@
 #include "listing.h"
 #include "log.h"
 #include "names.h"
+#include "waitattr.h"
 #include "xattr.h"
 
 static const Fs *fs_of(fuse_req_t req)
@@ -307,12 +308,14 @@ static void reply_xattr(fuse_req_t req, const char *op, const GByteArray *value,
 static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	const Fs *fs = fs_of(req);
-	g_autoptr(Node) node = NULL;
-	int r = get_shown(req, ino, &node);
-	g_autoptr(GByteArray) value = node ? xattr_get(fs->tree, fs->control, node, name) : NULL;
 
 	count(req, METERS_GETXATTR);
 	LOG_REQUEST("fuse: getxattr ino=%" G_GUINT64_FORMAT " name=\"%s\"", ino, name);
+	if (waitattr_get(fs, req, ino, name, size))
+		return;
+	g_autoptr(Node) node = NULL;
+	int r = get_shown(req, ino, &node);
+	g_autoptr(GByteArray) value = node ? xattr_get(fs->tree, fs->control, node, name) : NULL;
 	if (r == -EIO)
 		reply_err(req, "getxattr", r);
 	else

@@ -66,10 +66,7 @@ static GByteArray *get_lease(const Subject *s)
 
 static GByteArray *get_revision(const Subject *s)
 {
-	tree_read_lock(s->tree);
-	gint64 revision = tree_totals_locked(s->tree).revision;
-	tree_read_unlock(s->tree);
-	return bytes_from_int(revision);
+	return bytes_from_int(control_revision(s->control));
 }
 
 static GByteArray *get_cluster_id(const Subject *s)

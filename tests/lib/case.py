@@ -90,6 +90,10 @@ class MountTest(unittest.TestCase):
     def program():
         return _run["program"]
 
+    def wait_command(self, mount, *args):
+        """Of etcdfs-wait(1)."""
+        return [_run["wait"], mount.path, *args]
+
     def watcher(self):
         watcher = Watcher()
         self.addCleanup(watcher.close)
@@ -169,6 +173,11 @@ def _become_user():
     os.chdir(_run["directory"])
 
 
+def _wait_program():
+    beside = os.path.join(os.path.dirname(os.environ["ETCDFS"]), "..", "tools", "etcdfs-wait")
+    return os.environ.get("ETCDFS_WAIT", beside)
+
+
 def _missing(user):
     """The feature of this machine that the tests cannot do without, or None."""
     if not os.path.exists("/dev/fuse"):
@@ -191,6 +200,8 @@ def main():
     # A copy, because the user may not reach the directory it was built in.
     _run["program"] = os.path.join(_run["directory"], "etcdfs")
     shutil.copy(os.environ["ETCDFS"], _run["program"])
+    if os.path.exists(_wait_program()):
+        _run["wait"] = shutil.copy(_wait_program(), _run["directory"])
     if privileged():
         _leave_the_others()
     if user and privileged():

@@ -39,8 +39,9 @@ def page_section(command, title):
 
 
 def page_options(command):
-    """As help_options, of the man page."""
-    found = re.findall(r"^ {7}(?:(-\w), )?(--[\w-]+)(?:=(\S+)|\[=\S+\])?(?=$|   )",
+    """As help_options, of the man page.  Behind a short one its description begins."""
+    found = re.findall(r"^ {7}(?:(-\w), )?(--[\w-]+)(?:=(\S+)|\[=\S+\])?"
+                       r"(?=$|   |(?<=^ {7}--\w{4}) [A-Z])",
                        page_section(command, "OPTIONS"), re.MULTILINE)
     return {flag: (letter or None, value or None) for letter, flag, value in found}
 

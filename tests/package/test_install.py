@@ -20,6 +20,7 @@ SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 # All of it, below the prefix.  Whoever installs more writes it here, too.
 FILES = """\
 {bindir}/etcdfs
+{bindir}/etcdfs-wait
 {datadir}/bash-completion/completions/etcdfs
 {datadir}/bash-completion/completions/etcdfs-wait
 {datadir}/doc/etcdfs/LICENSE
