@@ -164,9 +164,9 @@ class Discovery(case.MountTest):
         self.dns.serve(("etcd-client", first.port))
         mounted = self.discovered(allow=["lost contact"])
         self.assert_endpoint(mounted, first.port)
-        self.dns.serve(("etcd-client", self.keys.etcd.port))
         first.refuse()
         mounted.wait_state("reconnecting")
+        self.dns.serve(("etcd-client", self.keys.etcd.port))
         mounted.wait_state("live")
         self.assert_endpoint(mounted, self.keys.etcd.port)
 

@@ -93,8 +93,9 @@ class Token(case.MountTest):
                              allow=["lost contact"])
         self.outdate()
         self.write(self.token())
-        self.proxy.cut()
+        self.proxy.refuse()
         mounted.wait_state("reconnecting")
+        self.proxy.accept()
         mounted.wait_state("live")
         self.assert_changes_come(mounted)
 
