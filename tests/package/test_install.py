@@ -25,12 +25,12 @@ FILES = """\
 {datadir}/bash-completion/completions/etcdfs-wait
 {datadir}/doc/etcdfs/LICENSE
 {datadir}/doc/etcdfs/README.md
+{datadir}/doc/etcdfs/README.prometheus.md
 {datadir}/doc/etcdfs/examples/app-changed.path
 {datadir}/doc/etcdfs/examples/app-changed.service
 {datadir}/doc/etcdfs/examples/etc-app.mount
 {datadir}/doc/etcdfs/examples/example.conf
 {datadir}/etcdfs/grafana/etcdfs.json
-{datadir}/etcdfs/prometheus/README.md
 {datadir}/etcdfs/prometheus/etcdfs.rules.test.yml
 {datadir}/etcdfs/prometheus/etcdfs.rules.yml
 {datadir}/fish/vendor_completions.d/etcdfs-wait.fish
@@ -84,28 +84,36 @@ class Install(case.MountTest):
         """Where the file of these NAMES is, one of the directories of the build first."""
         return self.root + os.path.join(self.option["prefix"], self.option[names[0]], *names[1:])
 
-    def test_every_file_and_no_other(self):
-        pages = PAGES if shutil.which("rst2man") or shutil.which("rst2man.py") else ""
-        wanted = (FILES + pages).format_map(self.option).splitlines()
-        self.assertEqual(sorted(os.path.join(self.option["prefix"], name) for name in wanted),
-                         sorted(self.installed()))
+    def test_install(self):
+        self.assert_every_file_and_no_other()
+        self.assert_helpers_are_the_program()
+        self.assert_unit_names_what_is_there()
+        version = json.loads(run("meson", "introspect", "--projectinfo", self.build))["version"]
+        said = run(self.at("bindir", "etcdfs"), "--version")
+        self.assertIn(f"etcdfs {version}\n", said)
 
     def test_uninstall_leaves_nothing(self):
         run("ninja", "-C", self.build, "uninstall", env=self.environment)
         self.assertFalse(os.path.exists(self.root))
 
-    def test_program_runs_from_there(self):
-        version = run(self.at("bindir", "etcdfs"), "--version")
-        self.assertIn(f"etcdfs {self.version()}\n", version)
+    def assert_every_file_and_no_other(self):
+        pages = PAGES if shutil.which("rst2man") or shutil.which("rst2man.py") else ""
+        wanted = (FILES + pages).format_map(self.option).splitlines()
+        self.assertEqual(sorted(os.path.join(self.option["prefix"], name) for name in wanted),
+                         sorted(self.installed()))
 
-    def version(self):
-        return json.loads(run("meson", "introspect", "--projectinfo", self.build))["version"]
-
-    def test_helpers_are_the_program(self):
+    def assert_helpers_are_the_program(self):
         for name in "mount.etcdfs", "mount.fuse.etcdfs":
             link = os.path.join(self.option["prefix"], self.option["sbindir"], name)
             to = os.path.join(os.path.dirname(link), os.readlink(self.root + link))
             self.assertEqual(self.at("bindir", "etcdfs"), self.root + os.path.normpath(to))
+
+    def assert_unit_names_what_is_there(self):
+        with open(self.at("systemd_unit_dir", "etcdfs@.service"), encoding="utf-8") as unit:
+            program, *options = re.search("^ExecStart=(.*)", unit.read(), re.MULTILINE)[1].split()
+        self.assertEqual(self.at("bindir", "etcdfs"), self.root + program)
+        self.assertIn(f"--config-file={self.at('sysconfdir', 'etcdfs', '%i.conf')}",
+                      [option.replace("=", f"={self.root}") for option in options])
 
 
 class Packages(case.MountTest):
