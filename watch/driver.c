@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "driver.h"
 
-#include <time.h>
+#include "clock.h"
 
 static const struct {
 	const char *method;
@@ -13,10 +13,6 @@ static const struct {
     [ASK_AUDIT] = {"/etcdserverpb.KV/Range", RPC_WATCH},
     [ASK_VERSION] = {"/etcdserverpb.Maintenance/Status", RPC_WATCH},
 };
-
-/* A resolver is not to be asked at each attempt of ours. */
-#define FIND_EACH_US (2 * G_TIME_SPAN_SECOND)
-#define AUDIT_SINCE_KEYS 100000
 
 #define METHOD_AUTHENTICATE "/etcdserverpb.Auth/Authenticate"
 #define METHOD_WATCH "/etcdserverpb.Watch/Watch"
@@ -31,9 +27,6 @@ void driver_init(Driver *driver, const WatchConfig *config, Rpc *rpc, Keyspace *
 	    .keyspace = keyspace,
 	    .rpc = rpc,
 	    .endpoints = endpoint_list_new(config->endpoints),
-	    .find_endpoints = config->find_endpoints,
-	    .find_data = config->find_data,
-	    .found_us = g_get_monotonic_time(),
 	    .credentials = credentials_new(&config->tls),
 	    .server_name = g_strdup(config->tls.server_name),
 	    .dial_timeout_ms = config->dial_timeout_ms,
@@ -41,6 +34,7 @@ void driver_init(Driver *driver, const WatchConfig *config, Rpc *rpc, Keyspace *
 	    .actions = g_array_new(FALSE, FALSE, sizeof(ResumeAction)),
 	    .timer_us = G_MAXINT64,
 	};
+	finder_init(&driver->finder, config->find_endpoints, config->find_data);
 	auth_init(&driver->auth, &config->auth);
 	key_range_init(&driver->range, config->prefix);
 	metering_init(&driver->metering, keyspace->meter);
@@ -81,14 +75,6 @@ void driver_start(Driver *driver)
 	driver_feed(driver, (ResumeInput){RESUME_START});
 }
 
-static gint64 boot_time(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
-}
-
 /* Where the machine sleeps in between, it is too late by the clock that counts; but with
  * the next probe at the latest there is another look. */
 gint64 driver_deadline(const Driver *driver)
@@ -96,13 +82,13 @@ gint64 driver_deadline(const Driver *driver)
 	gint64 contact_us = contact_deadline(&driver->resume.contact);
 
 	if (contact_us != G_MAXINT64)
-		contact_us = g_get_monotonic_time() + contact_us - boot_time();
+		contact_us = g_get_monotonic_time() + contact_us - clock_boot_us();
 	return MIN(driver->timer_us, contact_us);
 }
 
 void driver_check_timer(Driver *driver)
 {
-	if (boot_time() >= contact_deadline(&driver->resume.contact))
+	if (clock_boot_us() >= contact_deadline(&driver->resume.contact))
 		driver_feed(driver, (ResumeInput){RESUME_TICK});
 	if (g_get_monotonic_time() < driver->timer_us)
 		return;
@@ -145,27 +131,10 @@ static guint connect_timeout_ms(const Driver *driver)
 	return MAX(driver->dial_timeout_ms / shares, 1);
 }
 
-/* Members may have been replaced, all of them in the end. */
-static void refind_endpoints(Driver *driver)
-{
-	Resume *resume = &driver->resume;
-	gboolean round_over = resume->failures % endpoint_list_size(driver->endpoints) == 0;
-	g_auto(GStrv) names = NULL;
-
-	if (!driver->find_endpoints || resume->failures == 0 || !round_over ||
-	    g_get_monotonic_time() - driver->found_us < FIND_EACH_US)
-		return;
-	names = driver->find_endpoints(driver->find_data);
-	driver->found_us = g_get_monotonic_time();
-	if (!names)
-		return;
-	endpoint_list_replace(driver->endpoints, (const char *const *)names);
-	resume_set_endpoints(resume, g_strv_length(names));
-}
-
 static void do_connect(Driver *driver)
 {
-	refind_endpoints(driver);
+	if (finder_look(&driver->finder, driver->endpoints, driver->resume.failures))
+		resume_set_endpoints(&driver->resume, endpoint_list_size(driver->endpoints));
 
 	RpcPeer peer = {
 	    .target = endpoint_list_next(driver->endpoints, g_get_monotonic_time()),
@@ -282,26 +251,11 @@ static void do_open(Driver *driver, gint64 revision)
 	driver->stream = rpc_stream(driver->rpc, &request, &stream_events, driver);
 }
 
-/* etcd up to 3.6 reads every value of the range to say which are newer: of a large
- * one the keys are only counted. */
 static void do_audit(Driver *driver, const ResumeAction *action)
 {
-	WireRange request = {
-	    .key = key_range_bytes(driver->range.key),
-	    .range_end = key_range_bytes(driver->range.end),
-	    .revision = action->audit.revision,
-	};
-
-	driver->held = driver->keyspace->count(driver->keyspace);
-	driver->counting = action->audit.since == 0 || driver->held > AUDIT_SINCE_KEYS;
-	if (driver->counting) {
-		request.count_only = TRUE;
-	} else {
-		request.min_mod_revision = action->audit.since;
-		request.keys_only = TRUE;
-		request.limit = 1;
-	}
-	do_ask(driver, ASK_AUDIT, wire_range_encode(&request));
+	do_ask(driver, ASK_AUDIT,
+	       audit_request(&driver->audit, &driver->range, action->audit.revision,
+			     action->audit.since, driver->keyspace->count(driver->keyspace)));
 }
 
 static void do_ask_progress(Driver *driver)
@@ -419,7 +373,7 @@ static const ResumeAction *driver_act_all(Driver *driver)
 static void driver_step(Driver *driver, ResumeInput input)
 {
 	input.now_us = g_get_monotonic_time();
-	input.boot_us = boot_time();
+	input.boot_us = clock_boot_us();
 	g_array_set_size(driver->actions, 0);
 	resume_step(&driver->resume, &input, driver->actions);
 }
@@ -577,23 +531,9 @@ static void feed_probe(Driver *driver)
 			    });
 }
 
-/* NULL: none. */
-static char *audit_difference(const Driver *driver)
-{
-	guint64 count = driver->page.count;
-
-	if (driver->counting && count != driver->held)
-		return g_strdup_printf("etcd counts %" G_GUINT64_FORMAT
-				       " keys where %" G_GUINT64_FORMAT " are held",
-				       count, driver->held);
-	if (!driver->counting && driver->page.n_kvs > 0)
-		return g_strdup("etcd has changes that it did not tell");
-	return NULL;
-}
-
 static void feed_audit(Driver *driver)
 {
-	g_autofree char *difference = audit_difference(driver);
+	g_autofree char *difference = audit_difference(&driver->audit, &driver->page);
 
 	metering_audit(&driver->metering);
 	driver_feed(driver, (ResumeInput){RESUME_AUDITED, .audit = difference});

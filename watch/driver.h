@@ -7,8 +7,10 @@
 #ifndef DRIVER_H
 #define DRIVER_H
 
+#include "audit.h"
 #include "auth.h"
 #include "endpoint.h"
+#include "finder.h"
 #include "metering.h"
 #include "resume.h"
 #include "rpc.h"
@@ -28,9 +30,7 @@ typedef struct {
 	Keyspace *keyspace; /* borrowed */
 	Rpc *rpc;	    /* borrowed */
 	EndpointList *endpoints;
-	WatchFind *find_endpoints; /* NULL: those are all */
-	gpointer find_data;
-	gint64 found_us; /* when they were last looked for */
+	Finder finder;
 	Credentials *credentials;
 	Auth auth;
 	char *server_name; /* in the certificate of all of them; NULL: the endpoint's */
@@ -50,8 +50,7 @@ typedef struct {
 	gint64 requested_us; /* when it went out */
 	EtcdRange page;	     /* valid during request_ended; so the next two */
 	const char *version;
-	guint64 held;	   /* how many keys the listener had at the audit's revision */
-	gboolean counting; /* the audit asks for that alone */
+	Audit audit;
 	Arena answer;
 	RpcCall *stream; /* NULL: none */
 
