@@ -96,6 +96,11 @@ static void progress(Keyspace *keyspace, gint64 revision)
 	tree_write_unlock(self->tree);
 }
 
+static void current(Keyspace *keyspace, gint64 revision)
+{
+	announcer_progress(of(keyspace)->announcer, revision);
+}
+
 static void seed_end(Keyspace *keyspace)
 {
 	KeyspaceTree *self = of(keyspace);
@@ -178,6 +183,7 @@ KeyspaceTree *keyspace_tree_new(Tree *tree, InodeTable *inodes, Announcer *annou
 	    .holds = holds,
 	    .count = count,
 	    .progress = progress,
+	    .current = current,
 	    .status = set_status,
 	    .meter = &meters->watch,
 	};

@@ -280,6 +280,11 @@ static Mount *make_mount(Program *program, const MountConfig *config, gboolean b
 	return mount_new(config, &program->fs, program->announcer, error);
 }
 
+static void want(gpointer data, gint64 revision)
+{
+	watch_want_revision(data, revision);
+}
+
 /* Serves until the mount is gone, or somebody asks us to leave.  READY_FD: of
  * daemon_fork, or -1. */
 static void serve(Program *program, Options *options, const MountConfig *config, int ready_fd,
@@ -301,6 +306,7 @@ static void serve(Program *program, Options *options, const MountConfig *config,
 	if (wait_started(program, &patience, &ready_fd, error))
 		program->mount = make_mount(program, config, options->bg, error);
 	patience_clear(&patience);
+	waiting_set_ask(program->waiting, want, program->watch);
 	if (program->mount) {
 		if (config->privileged)
 			mounter_settle(config->mounter);
@@ -312,6 +318,7 @@ static void serve(Program *program, Options *options, const MountConfig *config,
 		service_stopping(program->service);
 	}
 	/* First what changes the tree, then what tells of it. */
+	waiting_set_ask(program->waiting, NULL, NULL);
 	watch_stop(program->watch);
 	if (program->mount)
 		mount_free(program->mount);

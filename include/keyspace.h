@@ -172,6 +172,9 @@ struct Keyspace {
 	void (*progress)(Keyspace *keyspace, gint64 revision);
 	/* The state of the connection. */
 	void (*status)(Keyspace *keyspace, const KeyspaceStatus *status);
+	/* What is held is etcd's state at REVISION, too; events of before may still come, and
+	 * change nothing of that in the end.  NULL: it does not matter. */
+	void (*current)(Keyspace *keyspace, gint64 revision);
 	/* Borrowed for as long as the watch runs; NULL: nobody reads it. */
 	KeyspaceMeter *meter;
 };

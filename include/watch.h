@@ -95,6 +95,10 @@ Watch *watch_start(const WatchConfig *config, Keyspace *keyspace, GError **error
  * called from the watch's thread when that is decided; the same in each call. */
 void watch_reload(Watch *watch, void (*reloaded)(gpointer data), gpointer data);
 
+/* Somebody waits for REVISION: etcd is asked about it, if no event tells of it soon.  Any
+ * thread, but not while or after watch_stop. */
+void watch_want_revision(Watch *watch, gint64 revision);
+
 /* Whether the thread, asked by the call before, has answered, as it does unless it hangs;
  * then it is asked again.  The first call: TRUE.  One thread. */
 gboolean watch_answered(Watch *watch);

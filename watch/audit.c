@@ -37,3 +37,22 @@ char *audit_difference(const Audit *audit, const EtcdRange *answer)
 		return g_strdup("etcd has changes that it did not tell");
 	return NULL;
 }
+
+GBytes *audit_confirm_request(Audit *audit, const KeyRange *range, gint64 since, guint64 held)
+{
+	WireRange request = {
+	    .key = key_range_bytes(range->key),
+	    .range_end = key_range_bytes(range->end),
+	    .min_mod_revision = since,
+	    .keys_only = TRUE,
+	    .limit = 1,
+	};
+
+	audit->held = held;
+	return wire_range_encode(&request);
+}
+
+gboolean audit_confirms(const Audit *audit, const EtcdRange *answer)
+{
+	return answer->n_kvs == 0 && (guint64)answer->count == audit->held;
+}

@@ -23,4 +23,9 @@ GBytes *audit_request(Audit *audit, const KeyRange *range, gint64 revision, gint
 /* What ANSWER says against what is held, one line owned by the caller; NULL: nothing. */
 char *audit_difference(const Audit *audit, const EtcdRange *answer);
 
+/* The request for what is newer in RANGE, SINCE being the revision after the one that is
+ * held, at whichever revision etcd answers; and whether it is nothing. */
+GBytes *audit_confirm_request(Audit *audit, const KeyRange *range, gint64 since, guint64 held);
+gboolean audit_confirms(const Audit *audit, const EtcdRange *answer);
+
 #endif

@@ -11,6 +11,7 @@ static const struct {
     [ASK_PROBE] = {"/etcdserverpb.KV/Txn", RPC_WATCH},
     [ASK_ANCHOR] = {"/etcdserverpb.KV/Range", RPC_WATCH},
     [ASK_AUDIT] = {"/etcdserverpb.KV/Range", RPC_WATCH},
+    [ASK_CONFIRM] = {"/etcdserverpb.KV/Range", RPC_WATCH},
     [ASK_VERSION] = {"/etcdserverpb.Maintenance/Status", RPC_WATCH},
 };
 
@@ -84,6 +85,11 @@ gint64 driver_deadline(const Driver *driver)
 	if (contact_us != G_MAXINT64)
 		contact_us = g_get_monotonic_time() + contact_us - clock_boot_us();
 	return MIN(driver->timer_us, contact_us);
+}
+
+void driver_want(Driver *driver, gint64 revision)
+{
+	driver_feed(driver, (ResumeInput){RESUME_WANTED, .wanted = revision});
 }
 
 void driver_check_timer(Driver *driver)
@@ -258,6 +264,13 @@ static void do_audit(Driver *driver, const ResumeAction *action)
 			     action->audit.since, driver->keyspace->count(driver->keyspace)));
 }
 
+static void do_confirm(Driver *driver, gint64 since)
+{
+	do_ask(driver, ASK_CONFIRM,
+	       audit_confirm_request(&driver->audit, &driver->range, since,
+				     driver->keyspace->count(driver->keyspace)));
+}
+
 static void do_ask_progress(Driver *driver)
 {
 	g_autoptr(GBytes) message = wire_progress_encode();
@@ -348,6 +361,13 @@ static gboolean driver_act(Driver *driver, const ResumeAction *action)
 		return do_deliver(driver, &action->batch);
 	case RESUME_VERIFY:
 		return do_verify(driver, &action->batch);
+	case RESUME_CONFIRM:
+		do_confirm(driver, action->revision);
+		break;
+	case RESUME_CURRENT:
+		if (driver->keyspace->current)
+			driver->keyspace->current(driver->keyspace, action->revision);
+		break;
 	case RESUME_PROGRESS:
 		driver->keyspace->progress(driver->keyspace, action->revision);
 		break;
@@ -495,6 +515,10 @@ static void feed_request_failure(Driver *driver, EtcdFailure failure, const char
 		driver_feed(driver, (ResumeInput){RESUME_AUDITED, .audit = NULL});
 		return;
 	}
+	if (driver->ask == ASK_CONFIRM && failure != ETCD_REFUSED) {
+		driver_feed(driver, (ResumeInput){RESUME_CONFIRMED, .confirmed = {.same = FALSE}});
+		return;
+	}
 	feed_failure(driver, RESUME_FAILED, failure, reason);
 }
 
@@ -539,6 +563,16 @@ static void feed_audit(Driver *driver)
 	driver_feed(driver, (ResumeInput){RESUME_AUDITED, .audit = difference});
 }
 
+static void feed_confirmed(Driver *driver)
+{
+	gboolean same = audit_confirms(&driver->audit, &driver->page);
+
+	driver_feed(driver, (ResumeInput){
+				RESUME_CONFIRMED,
+				.confirmed = {driver->page.header, same},
+			    });
+}
+
 static void feed_answer(Driver *driver)
 {
 	switch (driver->ask) {
@@ -550,6 +584,9 @@ static void feed_answer(Driver *driver)
 		break;
 	case ASK_AUDIT:
 		feed_audit(driver);
+		break;
+	case ASK_CONFIRM:
+		feed_confirmed(driver);
 		break;
 	default:
 		feed_probe(driver);

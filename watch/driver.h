@@ -23,7 +23,8 @@ typedef enum {
 	ASK_PROBE,  /* where etcd stands, and whether we may read the range */
 	ASK_ANCHOR, /* what a key was at a revision */
 	ASK_VERSION,
-	ASK_AUDIT, /* how many keys there were at a revision */
+	ASK_CONFIRM, /* whether anything is newer than what is held */
+	ASK_AUDIT,   /* how many keys there were at a revision */
 } AskKind;
 
 typedef struct {
@@ -73,6 +74,9 @@ gboolean driver_load_files(Driver *driver, GError **error);
 void driver_clear(Driver *driver);
 
 void driver_start(Driver *driver);
+
+/* Somebody waits for REVISION. */
+void driver_want(Driver *driver, gint64 revision);
 
 /* The same for one who waits for a warning, should they be bad; and the watch goes on
  * over a new connection, made with them.  A seed that is under way is not disturbed. */

@@ -389,6 +389,7 @@ static void take_created(Resume *resume, const EtcdWatch *response, GArray *acti
 	transition_act(actions, RESUME_RECEIVE);
 	transition_act(actions, RESUME_ASK_VERSION);
 	transition_arm_probe(resume, actions);
+	wanted_begin(resume, actions);
 }
 
 /* A cancellation is final whichever id it names: we have one watch. */
@@ -489,6 +490,7 @@ static void step_live_timer(Resume *resume, GArray *actions)
 		transition_probe(resume, NULL, actions);
 	resume->probing = TRUE;
 	transition_arm_probe(resume, actions);
+	wanted_arm(resume, actions);
 }
 
 static void step_timer(Resume *resume, GArray *actions)
@@ -502,7 +504,8 @@ static void step_timer(Resume *resume, GArray *actions)
 				actions);
 		break;
 	case RESUME_LIVE:
-		step_live_timer(resume, actions);
+		if (!wanted_timer(resume, actions))
+			step_live_timer(resume, actions);
 		break;
 	case RESUME_ASKING:
 		pinned_failed(resume, ETCD_AWAY, actions);
@@ -533,6 +536,12 @@ static void dispatch(Resume *resume, const ResumeInput *input, GArray *actions)
 	case RESUME_START:
 		transition_act(actions, RESUME_CONNECT);
 		transition_seed(resume, actions);
+		break;
+	case RESUME_WANTED:
+		wanted_add(resume, input->wanted, actions);
+		break;
+	case RESUME_CONFIRMED:
+		wanted_answered(resume, &input->confirmed.header, input->confirmed.same, actions);
 		break;
 	case RESUME_PAGED:
 		step_paged(resume, input, actions);

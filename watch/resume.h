@@ -57,6 +57,7 @@
 #include "lag.h"
 #include "response.h"
 #include "revisions.h"
+#include "wanted.h"
 
 /* The id of our one watch on each stream: not 0, which lets etcd choose. */
 #define RESUME_WATCH_ID 1
@@ -88,6 +89,8 @@ typedef enum {
 			    * not hold what was to be verified */
 	RESUME_TIMER,	   /* the time last armed has come */
 	RESUME_TICK,	   /* that of contact_deadline has */
+	RESUME_WANTED,	   /* somebody waits for a revision */
+	RESUME_CONFIRMED,  /* the answer to whether anything is newer than what is held */
 	RESUME_RELOAD,	   /* the next connection is made with other files */
 } ResumeInputType;
 
@@ -113,6 +116,11 @@ typedef struct {
 		gint64 lost;	     /* EVENT_LOST: the revision that was refused */
 		const char *version; /* NULL: not told */
 		const char *audit;   /* the difference; NULL: none, or nobody knows */
+		gint64 wanted;
+		struct {
+			EtcdHeader header;
+			gboolean same; /* FALSE: it is, or nobody knows */
+		} confirmed;
 	};
 } ResumeInput;
 
@@ -131,6 +139,8 @@ typedef enum {
 	RESUME_SEED_BEGIN,   /* tell the listener; at `revision` */
 	RESUME_SEED_PAGE,    /* the page of this input */
 	RESUME_SEED_END,
+	RESUME_CONFIRM,	 /* has anything changed in the range from `revision` on? */
+	RESUME_CURRENT,	 /* what the listener holds is etcd's state at `revision`, too */
 	RESUME_HANG_UP,	 /* for good */
 	RESUME_DELIVER,	 /* `batch`; if refused, drop the rest and step EVENT_LOST */
 	RESUME_VERIFY,	 /* `batch`, an old one: the same if the listener lacks any of it */
@@ -164,7 +174,7 @@ typedef struct {
 	gint64 pinned;	     /* the revision to show, for ever; 0: follow the newest */
 } ResumeConfig;
 
-typedef struct {
+typedef struct Resume {
 	/* for whoever shows it; the rest is private */
 	ResumeState state;
 	KeyspaceState shown;
@@ -203,6 +213,8 @@ typedef struct {
 	gint64 probed;			   /* where the last probe found etcd */
 	gint64 audit_us;		   /* not before */
 	gint64 audit_since_us;
+	gint64 probe_at_us; /* when the next is due */
+	Wanted wanted;
 	Revisions revisions;
 } Resume;
 

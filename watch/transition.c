@@ -30,7 +30,10 @@ void transition_arm_probe(Resume *resume, GArray *actions)
 {
 	gint64 least_us = MIN(resume->config.probe_us, contact_period(&resume->contact));
 
-	arm(resume, g_rand_double_range(resume->backoff.rand, least_us, least_us * 1.5), actions);
+	gint64 delay_us = g_rand_double_range(resume->backoff.rand, least_us, least_us * 1.5);
+
+	resume->probe_at_us = resume->now_us + delay_us;
+	arm(resume, delay_us, actions);
 }
 
 void transition_blame(Resume *resume, KeyspaceError kind, const char *format, ...)
@@ -111,6 +114,7 @@ static void begin_turn(Resume *resume, GArray *actions)
 void transition_forget_past(Resume *resume)
 {
 	resume->applied = 0;
+	resume->wanted.current = 0;
 	history_forget(&resume->history);
 }
 

@@ -22,6 +22,7 @@ typedef enum {
 	ORDER_STOP = 1 << 0,
 	ORDER_RELOAD = 1 << 1,
 	ORDER_ANSWER = 1 << 2,
+	ORDER_WANT = 1 << 3,
 } Order;
 
 struct Watch {
@@ -37,7 +38,18 @@ struct Watch {
 	gint answering;			 /* atomic: it was asked to answer, and has not yet */
 	void (*reloaded)(gpointer data); /* set before ORDER_RELOAD is given; so the next */
 	gpointer reloaded_data;
+	GMutex wanted_lock;
+	gint64 wanted; /* under wanted_lock */
 };
+
+static gint64 watch_take_wanted(Watch *watch)
+{
+	g_mutex_lock(&watch->wanted_lock);
+	gint64 wanted = watch->wanted;
+	watch->wanted = 0;
+	g_mutex_unlock(&watch->wanted_lock);
+	return wanted;
+}
 
 static void watch_order(Watch *watch, Order order)
 {
@@ -54,6 +66,8 @@ static gboolean watch_obey(Watch *watch)
 		g_atomic_int_set(&watch->answering, FALSE);
 	if (orders & ORDER_STOP)
 		return FALSE;
+	if (orders & ORDER_WANT)
+		driver_want(&watch->driver, watch_take_wanted(watch));
 	if (orders & ORDER_RELOAD) {
 		driver_reload(&watch->driver);
 		watch->reloaded(watch->reloaded_data);
@@ -103,6 +117,7 @@ static Watch *watch_new(const WatchConfig *config, Keyspace *keyspace)
 	    .keepalive_timeout_ms = config->keepalive_timeout_ms,
 	};
 
+	g_mutex_init(&watch->wanted_lock);
 	watch->rpc = rpc_new(&settings);
 	start_init(&watch->start, config);
 	driver_init(&watch->driver, config, watch->rpc, keyspace);
@@ -117,6 +132,7 @@ static void watch_free(Watch *watch)
 	driver_clear(&watch->driver);
 	report_clear(&watch->report);
 	start_clear(&watch->start);
+	g_mutex_clear(&watch->wanted_lock);
 	g_free(watch);
 }
 
@@ -181,6 +197,14 @@ void watch_reload(Watch *watch, void (*reloaded)(gpointer data), gpointer data)
 	watch->reloaded = reloaded;
 	watch->reloaded_data = data;
 	watch_order(watch, ORDER_RELOAD);
+}
+
+void watch_want_revision(Watch *watch, gint64 revision)
+{
+	g_mutex_lock(&watch->wanted_lock);
+	watch->wanted = MAX(watch->wanted, revision);
+	g_mutex_unlock(&watch->wanted_lock);
+	watch_order(watch, ORDER_WANT);
 }
 
 gboolean watch_answered(Watch *watch)

@@ -227,6 +227,8 @@ static gboolean machine_act(Machine *machine, const ResumeAction *action)
 	case RESUME_ARM:
 		do_arm(machine, action->at_us);
 		break;
+	case RESUME_CONFIRM: /* nobody waits */
+	case RESUME_CURRENT:
 	case RESUME_HANG_UP: /* of a pinned revision alone */
 		g_assert_not_reached();
 	}

@@ -91,6 +91,13 @@ static void print_input(const ResumeInput *input)
 	case RESUME_RELOAD:
 		g_printerr("> reload");
 		break;
+	case RESUME_WANTED:
+		g_printerr("> wanted %" G_GINT64_FORMAT, input->wanted);
+		break;
+	case RESUME_CONFIRMED:
+		print_header("confirmed", &input->confirmed.header);
+		g_printerr("%s", input->confirmed.same ? " same" : "");
+		break;
 	}
 }
 

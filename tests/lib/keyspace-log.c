@@ -272,7 +272,7 @@ int main(int argc, char **argv)
 {
 	Log log = {
 	    .keyspace = {log_begin, log_page, log_end, log_apply, log_holds, log_count,
-			 log_progress, log_status},
+			 log_progress, log_status, NULL, NULL},
 	    .mirror = mirror_new(),
 	    .quiet = g_getenv("KEYSPACE_LOG_QUIET") != NULL,
 	};

@@ -167,6 +167,31 @@ class Revision(WaitTest):
                 os.getxattr(mount.path, name)
 
 
+class OtherPrefix(WaitTest):
+    """etcd sends nothing of what is outside the mount's prefix."""
+
+    def test_revision_of_another_key(self):
+        mount = self.mount()
+        for count in range(3):
+            mine = self.keys.put("k", str(count))
+            other = self.keys.etcd.put(f"/elsewhere/{self.name}", "1")
+            self.wait(mount, "--revision", str(other), "--timeout", "20s")
+            self.assertGreater(other, mine)
+            self.assertEqual(str(count).encode(), mount.read("k"))
+            self.assertGreaterEqual(int(mount.read(".etcdfs", "revision")), other)
+
+    def test_not_written_yet(self):
+        mount = self.mount()
+        other = self.keys.etcd.put(f"/elsewhere/{self.name}", "1")
+        self.ask(mount, f"revision.{other}")
+        process = self.begin(mount, "--revision", str(other + 2))
+        self.keys.put("k", "mine")
+        self.assertEqual(other + 2, self.keys.etcd.put(f"/elsewhere/{self.name}", "2"))
+        self.assertEqual(("", ""), process.communicate(timeout=LIMIT))
+        self.assertEqual(0, process.returncode)
+        self.assertEqual(b"mine", mount.read("k"))
+
+
 class Exists(WaitTest):
     def test_appears(self):
         self.keys.put("dir/there", "1")

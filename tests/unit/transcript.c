@@ -133,6 +133,11 @@ static ResumeInput line_input(Line *line)
 		return (ResumeInput){RESUME_RELOAD};
 	if (g_str_equal(word, "lost"))
 		return (ResumeInput){RESUME_EVENT_LOST};
+	if (g_str_equal(word, "wanted"))
+		return (ResumeInput){RESUME_WANTED, .wanted = word_revision(line)};
+	if (g_str_equal(word, "confirmed"))
+		return (ResumeInput){RESUME_CONFIRMED,
+				     .confirmed = {line_header(line), word_there(line, "same")}};
 	if (g_str_equal(word, "ended"))
 		return line_failure(line, RESUME_ENDED);
 	if (g_str_equal(word, "failed"))
@@ -196,6 +201,8 @@ static void write_action(GString *out, const ResumeAction *action)
 	    [RESUME_OPEN] = "open",
 	    [RESUME_SEED_BEGIN] = "seed-begin",
 	    [RESUME_PROGRESS] = "tell-progress",
+	    [RESUME_CONFIRM] = "confirm",
+	    [RESUME_CURRENT] = "tell-current",
 	    [RESUME_DELIVER] = "deliver",
 	    [RESUME_VERIFY] = "verify",
 	    [RESUME_ASK_VERSION] = "ask-version",
@@ -219,6 +226,8 @@ static void write_action(GString *out, const ResumeAction *action)
 	case RESUME_OPEN:
 	case RESUME_SEED_BEGIN:
 	case RESUME_PROGRESS:
+	case RESUME_CONFIRM:
+	case RESUME_CURRENT:
 		g_string_append_printf(out, "%s %" G_GINT64_FORMAT "\n", names[action->type],
 				       action->revision);
 		break;

@@ -7,6 +7,8 @@
  *   > start | timer | tick | reload | lost | ended [refused]
  *   > version [VERSION]
  *   > audited [A_DIFFERENCE]
+ *   > wanted REVISION
+ *   > confirmed REVISION [same]
  *   > page REVISION [more] [newest=KEY@REVISION]
  *   > probed REVISION [kv=KEY@REVISION]
  *   > failed away|compacted|future|refused
