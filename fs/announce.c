@@ -354,7 +354,7 @@ static void block_signals(void)
 /* See device.c. */
 static void leave_descriptors(Announcer *announcer)
 {
-	int keep[] = {announcer->teller.route.clone_fd, log_hand_over()};
+	int keep[] = {announcer->teller.route.clone_fd, log_hand_over(), announcer->stall.fd};
 	device_init(&announcer->device, announcer->session, keep, G_N_ELEMENTS(keep));
 }
 

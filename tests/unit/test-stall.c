@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stall.h"
 
+#include <sched.h>
+#include <semaphore.h>
+#include <unistd.h>
+
 #define LIMIT_MS 20
 
 static GMainLoop *loop;
@@ -54,8 +58,54 @@ static void test_no_step(void)
 	run_for(5 * LIMIT_MS);
 	g_assert_cmpuint(warnings, ==, 0);
 	/* nobody is woken any more */
-	g_assert_cmpuint(stall.timer, ==, 0);
+	g_assert_false(stall.armed);
 	stall_clear(&stall);
+}
+
+static sem_t main_waits;
+
+static gint poll_and_tell(GPollFD *fds, guint n_fds, gint timeout_ms)
+{
+	sem_post(&main_waits);
+	return g_poll(fds, n_fds, timeout_ms);
+}
+
+static gpointer begin_alone(gpointer data)
+{
+	Stall *stall = data;
+
+	g_assert_cmpint(unshare(CLONE_FILES), ==, 0);
+	close_range(STDERR_FILENO + 1, (unsigned)stall->fd - 1, 0);
+	close_range((unsigned)stall->fd + 1, ~0U, 0);
+	sem_wait(&main_waits);
+	stall_begin(stall);
+	return NULL;
+}
+
+static gboolean give_up(gpointer data)
+{
+	g_error("nobody was woken");
+}
+
+/* As the announcer has it (device.c), and when the main loop waits already. */
+static void test_descriptors_of_its_own(void)
+{
+	Stall stall;
+	GThread *thread;
+	guint watchdog = g_timeout_add_seconds(30, give_up, NULL);
+
+	warnings = 0;
+	stall_init(&stall, LIMIT_MS);
+	sem_init(&main_waits, 0, 0);
+	g_main_context_set_poll_func(NULL, poll_and_tell);
+	thread = g_thread_new("alone", begin_alone, &stall);
+	while (warnings == 0)
+		g_main_context_iteration(NULL, TRUE);
+	g_main_context_set_poll_func(NULL, NULL);
+	g_thread_join(thread);
+	stall_end(&stall);
+	stall_clear(&stall);
+	g_source_remove(watchdog);
 }
 
 int main(int argc, char **argv)
@@ -65,6 +115,7 @@ int main(int argc, char **argv)
 	loop = g_main_loop_new(NULL, FALSE);
 	g_test_add_func("/stall/long-step", test_long_step);
 	g_test_add_func("/stall/no-step", test_no_step);
+	g_test_add_func("/stall/descriptors-of-its-own", test_descriptors_of_its_own);
 	int r = g_test_run();
 	g_main_loop_unref(loop);
 	return r;
