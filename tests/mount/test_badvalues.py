@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import case  # noqa: E402
 import documented  # noqa: E402
 from mount import find_mount, wrapper  # noqa: E402
+from wait import SLOW  # noqa: E402
 
 DURATIONS = ["", "soon", "5", "-1s", "0s", "1s1", "9999999999h", "5s "]
 IDS = ["", "root", "-1", "4294967295", "1.5", "0x10"]
@@ -127,7 +128,7 @@ class BadValues(case.MountTest):
 
     def test_what_cannot_be(self):
         for flag, values in WRONG.items():
-            for value in values:
+            for value in values[:2] if SLOW else values:  # a hundred starts are enough for it
                 with self.subTest(flag, value=value):
                     self.refused(2, [flag, f"{value}: "], [self.point, f"{flag}={value}"])
 
