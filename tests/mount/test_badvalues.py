@@ -6,6 +6,7 @@ cannot be, 1 for what is not there.  The tables have every option of --help."""
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import case  # noqa: E402
@@ -181,6 +182,26 @@ class BadValues(case.MountTest):
         for flags in CONTRADICTIONS:
             with self.subTest(flags):
                 self.refused(2, ["--"], [self.point, *flags])
+
+    def test_of_etcdfs_wait(self):
+        wrong = {"--revision": ["", "-1", "new", "1.5"], "--exists": ["", "/elsewhere"],
+                 "--timeout": DURATIONS[:3], "--live": [], "--help": [],
+                 "--version": []}
+        command = self.wait_command(SimpleNamespace(path=self.point))
+        self.assertEqual(set(documented.help_options(command[0])), set(wrong))
+        cases = [[f"{flag}={value}"] for flag, values in wrong.items() for value in values]
+        for args in [*cases, ["--revision"], ["--nope"], [], ["--live", "another"]]:
+            with self.subTest(args):
+                self.refused_wait(2, [*command, *([] if args == [] else ["--live"]), *args])
+        self.refused_wait(1, [*command, "--live"], "not an etcdfs mount")
+        self.refused_wait(1, [command[0], "/nowhere/x", "--live"], "No such file")
+
+    def refused_wait(self, status, command, says=""):
+        result = subprocess.run([*wrapper(), *command], check=False, text=True, capture_output=True)
+        self.assertEqual((status, ""), (result.returncode, result.stdout), command)
+        lines = [line for line in result.stderr.splitlines() if not line.startswith("==")]
+        self.assertEqual(1, len(lines), (command, lines))
+        self.assertRegex(lines[0], f"^etcdfs-wait: .*{says}")
 
 
 if __name__ == "__main__":
