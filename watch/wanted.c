@@ -22,7 +22,7 @@ void wanted_arm(Resume *resume, GArray *actions)
 	if (!is_pending(resume) || wanted->at_us >= resume->probe_at_us)
 		return;
 	wanted->armed = TRUE;
-	transition_act(actions, RESUME_ARM)->at_us = wanted->at_us;
+	transition_act(actions, RESUME_ARM)->at_us = MAX(wanted->at_us, resume->now_us);
 }
 
 void wanted_begin(Resume *resume, GArray *actions)
@@ -53,6 +53,7 @@ static void ask(Resume *resume, GArray *actions)
 
 	resume->probing = TRUE;
 	wanted->asked_us = resume->now_us;
+	wanted->asked_at = resume->applied;
 	wanted->at_us = G_MAXINT64;
 	transition_act(actions, RESUME_CONFIRM)->revision = resume->applied + 1;
 }
@@ -83,7 +84,8 @@ void wanted_answered(Resume *resume, const EtcdHeader *header, gboolean same, GA
 	gint64 took_us = resume->now_us - wanted->asked_us;
 
 	resume->probing = FALSE;
-	if (same && header->revision > MAX(resume->applied, wanted->current) &&
+	if (same && resume->applied == wanted->asked_at &&
+	    header->revision > MAX(resume->applied, wanted->current) &&
 	    !history_fault(&resume->history, header, resume->applied)) {
 		wanted->current = header->revision;
 		transition_act(actions, RESUME_CURRENT)->revision = header->revision;

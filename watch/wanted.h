@@ -28,6 +28,7 @@ typedef struct {
 	gint64 at_us;	 /* when to ask; G_MAXINT64: not before the answer */
 	gint64 delay_us; /* between two questions */
 	gint64 asked_us; /* the last time */
+	gint64 asked_at; /* what was applied then */
 	gboolean armed;	 /* the timer may come before the probe's time */
 } Wanted;
 
@@ -43,7 +44,8 @@ void wanted_arm(Resume *resume, GArray *actions);
 /* The timer, in LIVE.  FALSE: it is the probe's time. */
 gboolean wanted_timer(Resume *resume, GArray *actions);
 
-/* The answer; SAME: nothing in it is news. */
+/* The answer; SAME: nothing in it is news.  It is about what was held when the question
+ * was asked. */
 void wanted_answered(Resume *resume, const EtcdHeader *header, gboolean same, GArray *actions);
 
 #endif

@@ -77,15 +77,34 @@ static void do_audit(Machine *machine, gint64 revision, gint64 since)
 	machine->audit_held = keys_count(&machine->held);
 }
 
+static void do_confirm(Machine *machine, gint64 since)
+{
+	do_ask(machine, MACHINE_CONFIRM);
+	g_assert_true(machine->streaming);
+	g_assert_cmpint(since, ==, machine->revision + 1);
+	machine->confirm_since = since;
+	machine->confirm_held = keys_count(&machine->held);
+}
+
+static void do_current(Machine *machine, gint64 revision)
+{
+	g_assert_true(machine->streaming);
+	g_assert_cmpint(revision, >, machine->revision);
+	g_assert_cmpint(revision, >, machine->current);
+	machine->current = revision;
+}
+
 static void do_ask_progress(Machine *machine)
 {
 	g_assert_true(machine->streaming);
 	machine->progress_asked = TRUE;
 }
 
+/* Again in one step: for something sooner. */
 static void do_arm(Machine *machine, gint64 at_us)
 {
-	g_assert_false(machine->armed);
+	if (machine->armed)
+		g_assert_cmpint(at_us, <, machine->timer_us);
 	g_assert_cmpint(at_us, >=, machine->now_us);
 	machine->armed = TRUE;
 	machine->timer_us = at_us;
@@ -119,6 +138,7 @@ static void do_seed_end(Machine *machine)
 	machine->n_histories = n_histories;
 	machine->held = machine->seed;
 	machine->revision = machine->seed_revision;
+	machine->current = 0;
 	machine->last_put = keys_newest(&machine->held);
 	machine->seed_revision = 0;
 	machine->n_seeds++;
@@ -227,8 +247,12 @@ static gboolean machine_act(Machine *machine, const ResumeAction *action)
 	case RESUME_ARM:
 		do_arm(machine, action->at_us);
 		break;
-	case RESUME_CONFIRM: /* nobody waits */
+	case RESUME_CONFIRM:
+		do_confirm(machine, action->revision);
+		break;
 	case RESUME_CURRENT:
+		do_current(machine, action->revision);
+		break;
 	case RESUME_HANG_UP: /* of a pinned revision alone */
 		g_assert_not_reached();
 	}
@@ -295,11 +319,14 @@ static void check_revision(Machine *machine)
 	g_assert_false(machine->owed && machine->streaming);
 }
 
-static void check_shown(const Machine *machine)
+/* Who reloads goes on showing what was, unless something goes wrong. */
+static void check_shown(Machine *machine)
 {
 	const Resume *resume = &machine->resume;
+	gboolean live = resume->shown == KEYSPACE_LIVE;
 
-	g_assert_cmpint(resume->shown == KEYSPACE_LIVE, ==, resume->state == RESUME_LIVE);
+	machine->reloaded &= live && resume->state != RESUME_LIVE;
+	g_assert_cmpint(live, ==, resume->state == RESUME_LIVE || machine->reloaded);
 	if (machine->n_seeds == 0)
 		g_assert_cmpint(resume->shown, ==, KEYSPACE_SEEDING);
 }
@@ -436,8 +463,28 @@ void machine_audited(Machine *machine, const char *difference)
 		g_assert_cmpint(machine->owed, ==, difference != NULL);
 }
 
+void machine_confirmed(Machine *machine, const EtcdHeader *header, gboolean same)
+{
+	if (take_answer(machine, MACHINE_CONFIRM))
+		machine_feed(machine,
+			     (ResumeInput){RESUME_CONFIRMED, .confirmed = {*header, same}});
+}
+
+/* As driver.c does it. */
+static gboolean fail_confirm(Machine *machine, EtcdFailure failure)
+{
+	static const EtcdHeader none = {0};
+
+	if (machine->ask != MACHINE_CONFIRM || failure == ETCD_REFUSED)
+		return FALSE;
+	machine_confirmed(machine, &none, FALSE);
+	return TRUE;
+}
+
 void machine_failed(Machine *machine, EtcdFailure failure)
 {
+	if (fail_confirm(machine, failure))
+		return;
 	if (take_answer(machine, machine->ask))
 		machine_feed(machine, (ResumeInput){RESUME_FAILED, .failure = {failure, "failed"}});
 }
@@ -480,4 +527,15 @@ void machine_end(Machine *machine, EtcdFailure failure)
 		return;
 	machine_feed(machine, (ResumeInput){RESUME_ENDED, .failure = {failure, "ended"}});
 	g_assert_true(machine->closed);
+}
+
+void machine_want(Machine *machine, gint64 revision)
+{
+	machine_feed(machine, (ResumeInput){RESUME_WANTED, .wanted = revision});
+}
+
+void machine_reload(Machine *machine)
+{
+	machine->reloaded |= machine->resume.shown == KEYSPACE_LIVE;
+	machine_feed(machine, (ResumeInput){RESUME_RELOAD});
 }

@@ -17,6 +17,7 @@ typedef enum {
 	MACHINE_PROBE,
 	MACHINE_VERSION,
 	MACHINE_AUDIT,
+	MACHINE_CONFIRM,
 } MachineAsk;
 
 typedef struct {
@@ -34,15 +35,19 @@ typedef struct {
 	gint64 audit_revision;
 	gint64 audit_since; /* 0: the keys are counted */
 	guint audit_held;   /* keys, then */
+	gint64 confirm_since;
+	guint confirm_held; /* keys, then */
 	gboolean streaming;
 	gboolean receiving;
 	gboolean progress_asked;
 	gint64 start_revision;
-	guint n_opens; /* so far */
+	gboolean reloaded; /* and not live again since */
+	guint n_opens;	   /* so far */
 
 	/* the listener */
 	Keys held;
 	gint64 revision;   /* of `held`; 0: nothing yet */
+	gint64 current;	   /* a later one that is the same; 0: none */
 	KeyValue last_put; /* applied; mod_revision 0: none */
 	Keys seed;	   /* the next, while it is read */
 	gint64 seed_revision;
@@ -77,8 +82,13 @@ void machine_probed(Machine *machine, const EtcdHeader *header, const KeyValue *
 void machine_version(Machine *machine, const char *version);
 /* DIFFERENCE: NULL, or what it found. */
 void machine_audited(Machine *machine, const char *difference);
+/* HEADER: of the answer; SAME: nothing is newer, and there are as many. */
+void machine_confirmed(Machine *machine, const EtcdHeader *header, gboolean same);
 void machine_failed(Machine *machine, EtcdFailure failure);
 void machine_respond(Machine *machine, const EtcdWatch *response);
 void machine_end(Machine *machine, EtcdFailure failure);
+/* These two come from the program itself. */
+void machine_want(Machine *machine, gint64 revision);
+void machine_reload(Machine *machine);
 
 #endif

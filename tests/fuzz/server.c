@@ -139,6 +139,15 @@ static void answer_audit(Server *server, Machine *machine)
 	machine_audited(machine, known && !same ? "a difference" : NULL);
 }
 
+static void answer_confirm(Server *server, Machine *machine)
+{
+	Keys keys = server_keys(server, server->header.revision);
+	gboolean same = keys_newest(&keys).mod_revision < machine->confirm_since &&
+			keys_count(&keys) == machine->confirm_held;
+
+	machine_confirmed(machine, &server->header, same);
+}
+
 void server_answer(Server *server, Machine *machine, guint chance)
 {
 	switch (machine->ask) {
@@ -155,6 +164,9 @@ void server_answer(Server *server, Machine *machine, guint chance)
 		break;
 	case MACHINE_VERSION:
 		machine_version(machine, chance & 1 ? "3.5.16" : "3.4.23");
+		break;
+	case MACHINE_CONFIRM:
+		answer_confirm(server, machine);
 		break;
 	}
 }
