@@ -142,7 +142,7 @@ static gboolean take_discovery(Options *options, const Given *given, gchar **env
 static gboolean take_etcd(Options *options, const Given *given, gchar **environment, GError **error)
 {
 	Setting domain;
-	SourceTls tls;
+	SourceTls tls = SOURCE_TLS_UNSAID;
 
 	if ((options->source && !take_source(options, given, &tls, error)) ||
 	    !take_discovery(options, given, environment, &domain, error))
