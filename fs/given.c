@@ -14,6 +14,7 @@ void given_clear(Given *given)
 	flags_clear(given);
 	g_clear_pointer(&given->source, g_free);
 	g_clear_pointer(&given->mountpoint, g_free);
+	g_clear_pointer(&given->from_file, g_strfreev);
 }
 
 static gboolean parse(Given *given, const GPtrArray *argv, GError **error)
@@ -74,5 +75,6 @@ gboolean given_parse(Given *given, gchar **argv, GPtrArray *passed, GError **err
 	positional = g_steal_pointer(&given->positional);
 	g_strfreev(positional);
 	flags_yield(given, &said);
+	given->from_file = g_steal_pointer(&flags);
 	return parse_expanded(given, argv, passed, error);
 }

@@ -52,8 +52,9 @@ typedef struct {
 	gboolean help;
 	gboolean version;
 	GStrv positional; /* what stands free: the command line's alone */
-	gchar *source;	  /* the next two: the configuration file's */
+	gchar *source;	  /* the next three: the configuration file's */
 	gchar *mountpoint;
+	GStrv from_file; /* what it says, as flags */
 } Given;
 
 /* Reads ARGV, program name first, -o included, and the --config-file that it names; of both

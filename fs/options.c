@@ -236,6 +236,19 @@ static gboolean take_all(Options *options, Given *given, gchar **environment, GE
 	       take_log_level(options, given, error) && take_files(options, given, error);
 }
 
+/* A wrong value shall be looked for where it stands. */
+static void blame_file(const Given *given, GError **error)
+{
+	const gchar *message = error && *error ? (*error)->message : "";
+
+	for (gchar **flag = given->from_file; flag && *flag; flag++) {
+		if (g_str_has_prefix(message, *flag) && message[strlen(*flag)] == ':') {
+			g_prefix_error(error, "%s: ", given->config_file);
+			return;
+		}
+	}
+}
+
 static gboolean parse(Options *options, gchar **argv, gchar **environment, GError **error)
 {
 	g_autoptr(GPtrArray) passed = g_ptr_array_new_with_free_func(g_free);
@@ -249,7 +262,10 @@ static gboolean parse(Options *options, gchar **argv, gchar **environment, GErro
 	}
 	g_ptr_array_add(passed, NULL);
 	options->mount_options = (GStrv)g_ptr_array_steal(passed, NULL);
-	return take_all(options, &given, environment, error);
+	if (take_all(options, &given, environment, error))
+		return TRUE;
+	blame_file(&given, error);
+	return FALSE;
 }
 
 gboolean options_parse(Options *options, gchar **argv, gchar **environment, GError **error)

@@ -286,6 +286,8 @@ static const WrongFile wrong_files[] = {
     {"[etcdfs]\nauth_jwt_token=SECRET\n", {"token"}},
     {"[etcdfs]\nuser=u:SECRET\n", {"password-file"}},
     {"[etcdfs]\noptions=nope\n", {"-o nope"}},
+    {"[etcdfs]\nuid=joe\n", {"--uid=joe", "numeric"}},
+    {"[etcdfs]\ndial_timeout=5\n", {"--dial-timeout=5", "unit"}},
     {"[etcdfs]\nconfig-file=/x\n", {"another"}},
 };
 
