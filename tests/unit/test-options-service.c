@@ -3,45 +3,13 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "options.h"
-
-/* Arguments and variables as one string each, separated by blanks. */
-static gboolean parse(Options *options, const gchar *arguments, const gchar *variables,
-		      GError **error)
-{
-	g_autofree gchar *line = g_strconcat("etcdfs ", arguments, NULL);
-	g_auto(GStrv) argv = g_strsplit(line, " ", -1);
-	g_auto(GStrv) environment = g_strsplit(variables ? variables : "", " ", -1);
-
-	return options_parse(options, argv, environment, error);
-}
-
-static void parse_ok(Options *options, const gchar *arguments, const gchar *variables)
-{
-	g_autoptr(GError) error = NULL;
-
-	if (!parse(options, arguments, variables, &error))
-		g_error("\"%s\": %s", arguments, error->message);
-}
-
-/* Returns the line that a person gets. */
-static gchar *parse_fails(const gchar *arguments, const gchar *variables)
-{
-	g_autoptr(GError) error = NULL;
-	Options options;
-
-	if (parse(&options, arguments, variables, &error))
-		g_error("\"%s\" was understood", arguments);
-	g_assert_null(strchr(error->message, '\n'));
-	g_assert_null(strstr(error->message, "SECRET"));
-	return g_strdup(error->message);
-}
+#include "commandline.h"
 
 static void test_defaults(void)
 {
 	g_auto(Options) options;
 
-	parse_ok(&options, "/mnt", NULL);
+	commandline_parse_ok(&options, "/mnt", NULL);
 	g_assert_cmpint(options.rev, ==, 0);
 	g_assert_cmpint(options.log_level, ==, G_LOG_LEVEL_INFO);
 	g_assert_false(options.bg || options.stale_fail);
@@ -60,11 +28,12 @@ static void test_values(void)
 {
 	g_auto(Options) options;
 
-	parse_ok(&options,
-		 "/mnt --rev=9223372036854775807 --retry 5m --bg -o log_level=debug "
-		 "--max-threads=20 -o max_idle_threads=3 --mount-namespace=/proc/1/ns/mnt "
-		 "--max-request-bytes=1 -o max_recv_bytes=0,fg",
-		 "ETCDCTL_MAX_RECV_BYTES=7");
+	commandline_parse_ok(
+	    &options,
+	    "/mnt --rev=9223372036854775807 --retry 5m --bg -o log_level=debug "
+	    "--max-threads=20 -o max_idle_threads=3 --mount-namespace=/proc/1/ns/mnt "
+	    "--max-request-bytes=1 -o max_recv_bytes=0,fg",
+	    "ETCDCTL_MAX_RECV_BYTES=7");
 	g_assert_cmpint(options.rev, ==, G_MAXINT64);
 	g_assert_cmpuint(options.retry_ms, ==, 300000);
 	g_assert_true(options.bg);
@@ -79,10 +48,10 @@ static void test_stale(void)
 {
 	g_auto(Options) serve, fail;
 
-	parse_ok(&serve, "/mnt --max-stale=90s --stale-policy=serve", NULL);
+	commandline_parse_ok(&serve, "/mnt --max-stale=90s --stale-policy=serve", NULL);
 	g_assert_cmpuint(serve.max_stale_ms, ==, 90000);
 	g_assert_false(serve.stale_fail);
-	parse_ok(&fail, "/mnt -o max_stale=1m,stale_policy=fail", NULL);
+	commandline_parse_ok(&fail, "/mnt -o max_stale=1m,stale_policy=fail", NULL);
 	g_assert_true(fail.stale_fail);
 }
 
@@ -90,11 +59,11 @@ static void test_level(void)
 {
 	g_auto(Options) debug, quiet, both;
 
-	parse_ok(&debug, "-d /mnt", NULL);
+	commandline_parse_ok(&debug, "-d /mnt", NULL);
 	g_assert_cmpint(debug.log_level, ==, G_LOG_LEVEL_DEBUG);
-	parse_ok(&quiet, "--log-level warn /mnt", NULL);
+	commandline_parse_ok(&quiet, "--log-level warn /mnt", NULL);
 	g_assert_cmpint(quiet.log_level, ==, G_LOG_LEVEL_WARNING);
-	parse_ok(&both, "-d --log-level=error /mnt", NULL);
+	commandline_parse_ok(&both, "-d --log-level=error /mnt", NULL);
 	g_assert_cmpint(both.log_level, ==, G_LOG_LEVEL_CRITICAL);
 }
 
@@ -128,7 +97,7 @@ static void test_discovery(void)
 		g_auto(Options) options;
 
 		g_test_message("%s", discovery->arguments);
-		parse_ok(&options, discovery->arguments, discovery->variables);
+		commandline_parse_ok(&options, discovery->arguments, discovery->variables);
 		g_assert_cmpstr(options.discovery_srv, ==, discovery->domain);
 		g_assert_cmpstr(options.discovery_srv_name, ==, discovery->name);
 		g_assert_cmpint(options.insecure_discovery, ==, discovery->insecure);
@@ -141,13 +110,13 @@ static void test_token(void)
 {
 	g_auto(Options) flag, variable, user;
 
-	parse_ok(&flag, "--auth-jwt-token=a.b-c_d /mnt", "ETCDCTL_USER=u:p");
+	commandline_parse_ok(&flag, "--auth-jwt-token=a.b-c_d /mnt", "ETCDCTL_USER=u:p");
 	g_assert_cmpstr(flag.auth_jwt_token, ==, "a.b-c_d");
 	g_assert_null(flag.user);
-	parse_ok(&variable, "/mnt", "ETCDCTL_AUTH_JWT_TOKEN=t ETCDCTL_USER=u:p");
+	commandline_parse_ok(&variable, "/mnt", "ETCDCTL_AUTH_JWT_TOKEN=t ETCDCTL_USER=u:p");
 	g_assert_cmpstr(variable.auth_jwt_token, ==, "t");
 	g_assert_null(variable.password);
-	parse_ok(&user, "--user=u:p /mnt", "ETCDCTL_AUTH_JWT_TOKEN=t");
+	commandline_parse_ok(&user, "--user=u:p /mnt", "ETCDCTL_AUTH_JWT_TOKEN=t");
 	g_assert_null(user.auth_jwt_token);
 	g_assert_cmpstr(user.user, ==, "u");
 }
@@ -156,8 +125,8 @@ static void test_token_file(void)
 {
 	g_auto(Options) options;
 
-	parse_ok(&options, "-o auth_jwt_token_file=/t /mnt",
-		 "ETCDCTL_AUTH_JWT_TOKEN=t ETCDCTL_USER=u:p");
+	commandline_parse_ok(&options, "-o auth_jwt_token_file=/t /mnt",
+			     "ETCDCTL_AUTH_JWT_TOKEN=t ETCDCTL_USER=u:p");
 	g_assert_cmpstr(options.auth_jwt_token_file, ==, "/t");
 	g_assert_null(options.auth_jwt_token);
 	g_assert_null(options.user);
@@ -214,7 +183,7 @@ static void test_file(void)
 	g_autofree gchar *line = g_strconcat("-f --config-file=", file, NULL);
 	g_auto(Options) options;
 
-	parse_ok(&options, line, "ETCDCTL_DIAL_TIMEOUT=1s");
+	commandline_parse_ok(&options, line, "ETCDCTL_DIAL_TIMEOUT=1s");
 	g_assert_cmpstr(options.source, ==, "etcd://h:1/app/");
 	g_assert_cmpstr(options.endpoints[0], ==, "h:1");
 	g_assert_cmpstr(options.mountpoint, ==, "/etc/app");
@@ -239,11 +208,11 @@ static void test_file_overridden(void)
 					    NULL);
 	g_auto(Options) mountpoint, both;
 
-	parse_ok(&mountpoint, one, NULL);
+	commandline_parse_ok(&mountpoint, one, NULL);
 	g_assert_cmpstr(mountpoint.source, ==, "etcd://h:1/app/");
 	g_assert_cmpstr(mountpoint.mountpoint, ==, "/mnt");
 	g_assert_cmpuint(mountpoint.dial_timeout_ms, ==, 3000);
-	parse_ok(&both, two, NULL);
+	commandline_parse_ok(&both, two, NULL);
 	g_assert_cmpstr(both.source, ==, "etcd://i");
 	g_assert_cmpstr(both.mountpoint, ==, "/mnt");
 	g_assert_cmpuint(both.uid, ==, 1);
@@ -296,7 +265,7 @@ static void test_file_mistakes(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(wrong_files); i++) {
 		gchar *file = file_new(wrong_files[i].text);
 		g_autofree gchar *line = g_strconcat("/mnt --config-file=", file, NULL);
-		g_autofree gchar *message = parse_fails(line, NULL);
+		g_autofree gchar *message = commandline_parse_fails(line, NULL);
 
 		g_test_message("%s", message);
 		g_assert_true(g_str_has_prefix(message, file));
@@ -308,12 +277,6 @@ static void test_file_mistakes(void)
 		file_free(file);
 	}
 }
-
-typedef struct {
-	const gchar *arguments;
-	const gchar *variables;
-	const gchar *parts[3];
-} Mistake;
 
 static const Mistake mistakes[] = {
     {"--rev=0 /mnt", NULL, {"--rev=0", "above 0"}},
@@ -358,17 +321,7 @@ static const Mistake mistakes[] = {
 
 static void test_mistakes(void)
 {
-	for (gsize i = 0; i < G_N_ELEMENTS(mistakes); i++) {
-		const Mistake *mistake = &mistakes[i];
-		g_autofree gchar *message = parse_fails(mistake->arguments, mistake->variables);
-
-		g_test_message("%s", message);
-		for (gsize j = 0; j < G_N_ELEMENTS(mistake->parts) && mistake->parts[j]; j++) {
-			if (!strstr(message, mistake->parts[j]))
-				g_error("\"%s\": no \"%s\" in \"%s\"", mistake->arguments,
-					mistake->parts[j], message);
-		}
-	}
+	commandline_check_mistakes(mistakes, G_N_ELEMENTS(mistakes));
 }
 
 int main(int argc, char **argv)

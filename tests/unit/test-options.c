@@ -3,26 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "options.h"
-
-/* Arguments and variables as one string each, separated by blanks. */
-static gboolean parse(Options *options, const gchar *arguments, const gchar *variables,
-		      GError **error)
-{
-	g_autofree gchar *line = g_strconcat("etcdfs ", arguments, NULL);
-	g_auto(GStrv) argv = g_strsplit(line, " ", -1);
-	g_auto(GStrv) environment = g_strsplit(variables ? variables : "", " ", -1);
-
-	return options_parse(options, argv, environment, error);
-}
-
-static void parse_ok(Options *options, const gchar *arguments, const gchar *variables)
-{
-	g_autoptr(GError) error = NULL;
-
-	if (!parse(options, arguments, variables, &error))
-		g_error("\"%s\": %s", arguments, error->message);
-}
+#include "commandline.h"
 
 /* ---- what is understood ---- */
 
@@ -38,7 +19,7 @@ static void test_defaults(void)
 {
 	g_auto(Options) options;
 
-	parse_ok(&options, "/mnt", NULL);
+	commandline_parse_ok(&options, "/mnt", NULL);
 	g_assert_cmpint(options.action, ==, OPTIONS_MOUNT);
 	g_assert_cmpstr(options.mountpoint, ==, "/mnt");
 	g_assert_cmpstr(options.source, ==, "etcd://127.0.0.1:2379");
@@ -106,7 +87,7 @@ static void test_where(void)
 		g_auto(Options) options;
 
 		g_test_message("%s", escaped);
-		parse_ok(&options, where->arguments, where->variables);
+		commandline_parse_ok(&options, where->arguments, where->variables);
 		endpoints = g_strjoinv(" ", options.endpoints);
 		g_assert_cmpstr(endpoints, ==, where->endpoints);
 		prefix_check(&options, where->prefix, strlen(where->prefix));
@@ -118,7 +99,7 @@ static void test_prefix_nul(void)
 {
 	g_auto(Options) options;
 
-	parse_ok(&options, "etcd://h:1/a%00b /mnt", NULL);
+	commandline_parse_ok(&options, "etcd://h:1/a%00b /mnt", NULL);
 	prefix_check(&options, "/a\0b", 4);
 }
 
@@ -126,11 +107,11 @@ static void test_source_string(void)
 {
 	g_auto(Options) plain, tls, again;
 
-	parse_ok(&plain, "--endpoints a:1,b:2 --prefix=/a%b /mnt", NULL);
+	commandline_parse_ok(&plain, "--endpoints a:1,b:2 --prefix=/a%b /mnt", NULL);
 	g_assert_cmpstr(plain.source, ==, "etcd://a:1,b:2/a%25b");
-	parse_ok(&tls, "--endpoints unixs:/run/e%,https://b:2 --prefix=/a /mnt", NULL);
+	commandline_parse_ok(&tls, "--endpoints unixs:/run/e%,https://b:2 --prefix=/a /mnt", NULL);
 	g_assert_cmpstr(tls.source, ==, "etcds://%2Frun%2Fe%25,b:2/a");
-	parse_ok(&again, "etcds://%2Frun%2Fe%25,b:2/a /mnt", NULL);
+	commandline_parse_ok(&again, "etcds://%2Frun%2Fe%25,b:2/a /mnt", NULL);
 	g_assert_cmpstr(again.endpoints[0], ==, "unix:/run/e%");
 }
 
@@ -154,7 +135,7 @@ static void test_durations(void)
 							     durations[i].text);
 		g_auto(Options) options;
 
-		parse_ok(&options, flag, variable);
+		commandline_parse_ok(&options, flag, variable);
 		g_assert_cmpuint(options.dial_timeout_ms, ==, durations[i].ms);
 		g_assert_cmpuint(options.command_timeout_ms, ==, durations[i].ms);
 	}
@@ -165,10 +146,10 @@ static void test_keepalive(void)
 	g_auto(Options) options, raised;
 
 	/* etcdctl takes any value and pings less often all the same. */
-	parse_ok(&raised, "/mnt", "ETCDCTL_KEEPALIVE_TIME=2s");
+	commandline_parse_ok(&raised, "/mnt", "ETCDCTL_KEEPALIVE_TIME=2s");
 	g_assert_cmpuint(raised.keepalive_time_ms, ==, 6000);
-	parse_ok(&options, "--keepalive-time=6s /mnt",
-		 "ETCDCTL_KEEPALIVE_TIME=1s ETCDCTL_KEEPALIVE_TIMEOUT=3s");
+	commandline_parse_ok(&options, "--keepalive-time=6s /mnt",
+			     "ETCDCTL_KEEPALIVE_TIME=1s ETCDCTL_KEEPALIVE_TIMEOUT=3s");
 	g_assert_cmpuint(options.keepalive_time_ms, ==, 6000);
 	g_assert_cmpuint(options.keepalive_timeout_ms, ==, 3000);
 }
@@ -177,8 +158,8 @@ static void test_ownership(void)
 {
 	g_auto(Options) flags, list, masks;
 
-	parse_ok(&flags, "--uid=33 --gid 44 --umask=077 --allow-other /mnt", NULL);
-	parse_ok(&list, "-ouid=33,gid=44,,umask=077 -o allow_other /mnt", NULL);
+	commandline_parse_ok(&flags, "--uid=33 --gid 44 --umask=077 --allow-other /mnt", NULL);
+	commandline_parse_ok(&list, "-ouid=33,gid=44,,umask=077 -o allow_other /mnt", NULL);
 	g_assert_cmpuint(flags.uid, ==, 33);
 	g_assert_cmpuint(list.uid, ==, 33);
 	g_assert_cmpuint(flags.gid, ==, 44);
@@ -186,7 +167,7 @@ static void test_ownership(void)
 	g_assert_cmpuint(flags.fmask, ==, 077);
 	g_assert_cmpuint(list.dmask, ==, 077);
 	g_assert_true(flags.allow_other && list.allow_other);
-	parse_ok(&masks, "--dmask=7 -o umask=22,fmask=0133 /mnt", NULL);
+	commandline_parse_ok(&masks, "--dmask=7 -o umask=22,fmask=0133 /mnt", NULL);
 	g_assert_cmpuint(masks.fmask, ==, 0133);
 	g_assert_cmpuint(masks.dmask, ==, 07);
 }
@@ -218,7 +199,7 @@ static void test_exec(void)
 		g_autofree gchar *passed = NULL;
 		g_auto(Options) options;
 
-		parse_ok(&options, execs[i].arguments, NULL);
+		commandline_parse_ok(&options, execs[i].arguments, NULL);
 		g_assert_cmpint(options.executable, ==, execs[i].executable);
 		passed = g_strjoinv(" ", options.mount_options);
 		g_assert_cmpstr(passed, ==, execs[i].passed);
@@ -229,13 +210,13 @@ static void test_program(void)
 {
 	g_auto(Options) letters, words, last;
 
-	parse_ok(&letters, "-fs /mnt", NULL);
+	commandline_parse_ok(&letters, "-fs /mnt", NULL);
 	g_assert_true(letters.foreground && letters.single_thread);
 	g_assert_false(letters.debug);
-	parse_ok(&words, "-o debug,single_thread /mnt", NULL);
+	commandline_parse_ok(&words, "-o debug,single_thread /mnt", NULL);
 	g_assert_true(words.foreground && words.debug && words.single_thread);
 	/* Given twice: the last counts. */
-	parse_ok(&last, "-o uid=1 --uid=2 -o uid=3 /mnt", NULL);
+	commandline_parse_ok(&last, "-o uid=1 --uid=2 -o uid=3 /mnt", NULL);
 	g_assert_cmpuint(last.uid, ==, 3);
 }
 
@@ -244,7 +225,7 @@ static void test_mount_options(void)
 	g_autofree gchar *passed = NULL;
 	g_auto(Options) options;
 
-	parse_ok(
+	commandline_parse_ok(
 	    &options,
 	    "etcd://h:1 /mnt -o rw,dev,suid,nosuid,nodev,noexec,noatime,relatime,_netdev,nofail,auto "
 	    "-o noauto,user,users,owner,group,defaults,x-systemd.automount "
@@ -305,7 +286,7 @@ static void test_tls(void)
 		g_auto(Options) options;
 
 		g_test_message("%s, %s", tls->arguments, tls->variables);
-		parse_ok(&options, tls->arguments, tls->variables);
+		commandline_parse_ok(&options, tls->arguments, tls->variables);
 		files = g_strjoin(" ", options.cacert ? options.cacert : "-",
 				  options.cert ? options.cert : "-",
 				  options.key ? options.key : "-", NULL);
@@ -328,14 +309,14 @@ static void test_skip_verify(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(skips); i++) {
 		g_auto(Options) options;
 
-		parse_ok(&options, skips[i], NULL);
+		commandline_parse_ok(&options, skips[i], NULL);
 		g_assert_true(options.tls && options.insecure_skip_verify);
 		g_assert_cmpstr(options.mountpoint, ==, "/mnt");
 	}
-	parse_ok(&off, "--insecure-skip-tls-verify=false /mnt",
-		 "ETCDCTL_INSECURE_SKIP_TLS_VERIFY=true");
+	commandline_parse_ok(&off, "--insecure-skip-tls-verify=false /mnt",
+			     "ETCDCTL_INSECURE_SKIP_TLS_VERIFY=true");
 	g_assert_false(off.tls || off.insecure_skip_verify);
-	parse_ok(&variable, "etcds://h /mnt", "ETCDCTL_INSECURE_SKIP_TLS_VERIFY=True");
+	commandline_parse_ok(&variable, "etcds://h /mnt", "ETCDCTL_INSECURE_SKIP_TLS_VERIFY=True");
 	g_assert_true(variable.insecure_skip_verify);
 }
 
@@ -348,8 +329,8 @@ static void test_relative_files(void)
 	g_autofree gchar *password = g_build_filename(directory, "p", NULL);
 	g_auto(Options) options;
 
-	parse_ok(&options, "--cacert ca.pem --cert=/c --user=u --password-file=p /mnt",
-		 "ETCDCTL_KEY=../k");
+	commandline_parse_ok(&options, "--cacert ca.pem --cert=/c --user=u --password-file=p /mnt",
+			     "ETCDCTL_KEY=../k");
 	g_assert_cmpstr(options.cacert, ==, cacert);
 	g_assert_cmpstr(options.cert, ==, "/c");
 	g_assert_cmpstr(options.key, ==, key);
@@ -398,7 +379,7 @@ static void test_logins(void)
 		g_auto(Options) options;
 
 		g_test_message("%s, %s", login->arguments, login->variables);
-		parse_ok(&options, login->arguments, login->variables);
+		commandline_parse_ok(&options, login->arguments, login->variables);
 		g_assert_cmpstr(options.user, ==, login->user);
 		g_assert_cmpstr(options.password, ==, login->password);
 		g_assert_cmpstr(options.password_file, ==, login->file);
@@ -409,7 +390,7 @@ static void test_forget_secrets(void)
 {
 	g_auto(Options) options;
 
-	parse_ok(&options, "--user=u:p /mnt", NULL);
+	commandline_parse_ok(&options, "--user=u:p /mnt", NULL);
 	options_forget_secrets(&options);
 	g_assert_null(options.password);
 	g_assert_cmpstr(options.user, ==, "u");
@@ -442,10 +423,10 @@ static void test_actions(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(helps); i++) {
 		g_auto(Options) options;
 
-		parse_ok(&options, helps[i], NULL);
+		commandline_parse_ok(&options, helps[i], NULL);
 		g_assert_cmpint(options.action, ==, OPTIONS_HELP);
 	}
-	parse_ok(&version, "-V", NULL);
+	commandline_parse_ok(&version, "-V", NULL);
 	g_assert_cmpint(version.action, ==, OPTIONS_VERSION);
 }
 
@@ -470,12 +451,6 @@ static void test_version(void)
 
 	g_assert_true(g_str_has_prefix(version, "etcdfs " ETCDFS_VERSION "\n"));
 }
-
-typedef struct {
-	const gchar *arguments;
-	const gchar *variables;
-	const gchar *parts[3]; /* that the message must have */
-} Mistake;
 
 static const Mistake mistakes[] = {
     {"", NULL, {"mount point", "MOUNTPOINT"}},
@@ -590,22 +565,7 @@ static const Mistake mistakes[] = {
 
 static void test_mistakes(void)
 {
-	for (gsize i = 0; i < G_N_ELEMENTS(mistakes); i++) {
-		const Mistake *mistake = &mistakes[i];
-		g_autoptr(GError) error = NULL;
-		Options options;
-
-		if (parse(&options, mistake->arguments, mistake->variables, &error))
-			g_error("\"%s\" was understood", mistake->arguments);
-		g_test_message("%s", error->message);
-		g_assert_null(strchr(error->message, '\n'));
-		g_assert_null(strstr(error->message, "SECRET"));
-		for (gsize j = 0; j < G_N_ELEMENTS(mistake->parts) && mistake->parts[j]; j++) {
-			if (!strstr(error->message, mistake->parts[j]))
-				g_error("\"%s\": no \"%s\" in \"%s\"", mistake->arguments,
-					mistake->parts[j], error->message);
-		}
-	}
+	commandline_check_mistakes(mistakes, G_N_ELEMENTS(mistakes));
 }
 
 int main(int argc, char **argv)
