@@ -161,7 +161,7 @@ class Gate:
 
 
 class Freeze:
-    """Stops those threads of a daemon that answer requests, and no others; or TIDS."""
+    """Stops those threads of a daemon that wait for requests, and no others; or TIDS."""
 
     def __init__(self, mount, tids=()):
         self._pid = mount.process.pid
@@ -172,10 +172,19 @@ class Freeze:
         if not self._tids:
             until(self._readers, "request threads")
         for tid in self._tids or self._readers():
-            self._ptrace(PTRACE_SEIZE, tid)
-            self._stopped.append(tid)
-            self._ptrace(PTRACE_INTERRUPT, tid)
-            os.waitpid(tid, WALL)
+            self._stop(tid)
+
+    def close_all(self):
+        """Also those that answer one just now, and those that they start meanwhile."""
+        while new := set(self._workers()) - set(self._stopped):
+            for tid in new:
+                self._stop(tid)
+
+    def _stop(self, tid):
+        self._ptrace(PTRACE_SEIZE, tid)
+        self._stopped.append(tid)
+        self._ptrace(PTRACE_INTERRUPT, tid)
+        os.waitpid(tid, WALL)
 
     def open(self):
         while self._stopped:
@@ -192,6 +201,12 @@ class Freeze:
         while self._stopped:
             tid = self._stopped.pop()
             until(lambda tid=tid: gone(tid), f"{tid} is killed")
+
+    def _workers(self):
+        """All other threads have names of their own."""
+        name = _proc(self._pid, "comm", self._pid)
+        return [tid for tid in map(int, os.listdir(f"/proc/{self._pid}/task"))
+                if tid != self._pid and _proc(tid, "comm", self._pid) == name]
 
     def _readers(self):
         return [tid for tid in map(int, os.listdir(f"/proc/{self._pid}/task"))

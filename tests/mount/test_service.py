@@ -239,7 +239,6 @@ class Watchdog(ServiceTest):
 
     def assert_barks(self, freeze, who):
         """With those threads stopped it is fed no more, and then it is again."""
-        freeze.close()
         try:
             self.wait_logged(self.mounted, f"{who} does not answer")
             self.dog.drain()
@@ -252,12 +251,16 @@ class Watchdog(ServiceTest):
 
     @privileged_only("only root may stop another's threads")
     def test_requests(self):
-        self.assert_barks(Freeze(self.mounted), "the mount")
+        freeze = Freeze(self.mounted)
+        freeze.close_all()
+        self.assert_barks(freeze, "the mount")
 
     @privileged_only("only root may stop another's threads")
     def test_the_watch(self):
         tid = thread_named(self.mounted.process.pid, "watch")
-        self.assert_barks(Freeze(self.mounted, [tid]), "the watch of etcd")
+        freeze = Freeze(self.mounted, [tid])
+        freeze.close()
+        self.assert_barks(freeze, "the watch of etcd")
 
     @privileged_only("only root may stop another's threads")
     def test_not_the_announcer(self):
