@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stall.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <unistd.h>
@@ -74,9 +75,12 @@ static gpointer begin_alone(gpointer data)
 {
 	Stall *stall = data;
 
-	g_assert_cmpint(unshare(CLONE_FILES), ==, 0);
-	close_range(STDERR_FILENO + 1, (unsigned)stall->fd - 1, 0);
-	close_range((unsigned)stall->fd + 1, ~0U, 0);
+	if (unshare(CLONE_FILES) == 0) {
+		close_range(STDERR_FILENO + 1, (unsigned)stall->fd - 1, 0);
+		close_range((unsigned)stall->fd + 1, ~0U, 0);
+	} else {
+		g_assert_cmpint(errno, ==, ENOSYS); /* a sanitizer's (tsan-glib.h) */
+	}
 	sem_wait(&main_waits);
 	stall_begin(stall);
 	return NULL;
