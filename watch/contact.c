@@ -11,8 +11,14 @@ void contact_made(Contact *contact, gint64 at_us)
 
 void contact_check(Contact *contact, gint64 now_us)
 {
-	contact->stale = contact->max_us != 0 && contact->last_us != 0 &&
-			 now_us - contact->last_us >= contact->max_us;
+	if (contact->max_us == 0 || contact->last_us == 0)
+		return;
+	if (now_us - contact->last_us < contact->max_us) {
+		contact->stale = contact->stale && contact->last_us < contact->since_us;
+	} else if (!contact->stale) {
+		contact->stale = TRUE;
+		contact->since_us = now_us;
+	}
 }
 
 gint64 contact_deadline(const Contact *contact)

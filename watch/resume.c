@@ -163,6 +163,12 @@ static const char *probe_fault(const Resume *resume, const ResumeInput *input)
 	return fault;
 }
 
+static void begin_live_probe(Resume *resume, GArray *actions)
+{
+	transition_probe(resume, NULL, actions);
+	resume->probing = TRUE;
+}
+
 /* REVISION is where etcd stands. */
 static void end_live_probe(Resume *resume, gint64 revision, GArray *actions)
 {
@@ -173,6 +179,10 @@ static void end_live_probe(Resume *resume, gint64 revision, GArray *actions)
 		contact_made(&resume->contact, resume->probe_boot_us);
 	else if (resume->lag.since_us == resume->now_us)
 		resume->lag_boot_us = resume->probe_boot_us;
+	if (resume->contact.stale && resume->probe_boot_us < resume->contact.since_us) {
+		begin_live_probe(resume, actions);
+		return;
+	}
 	if (resume->now_us < resume->audit_us)
 		return;
 	resume->probing = TRUE;
@@ -194,18 +204,16 @@ static void begin_watch(Resume *resume, GArray *actions)
 	transition_reseed(resume, KEYSPACE_RESEED_BEHIND, actions);
 }
 
-/* The last revision of which we hold an event, or everything. */
+/* The last revision of which we hold an event, or a key that was read. */
 static gint64 last_proved(const Resume *resume)
 {
-	gint64 event = MAX(resume->history.anchors[KV_PUT].revision,
-			   resume->history.anchors[KV_DELETE].revision);
-
-	return MAX(event, resume->seed_revision);
+	return MAX(resume->history.anchors[KV_PUT].revision,
+		   resume->history.anchors[KV_DELETE].revision);
 }
 
-/* Every probe has gone well.  What etcd only said, that nothing happened after the
- * last event, no anchor proves: a backup from that time, written past since, has
- * them all. */
+/* Every probe has gone well.  What etcd only said, that nothing happened between the
+ * last event and where we are, no anchor proves: a backup from that time, written past
+ * since, has them all. */
 static void end_probe(Resume *resume, gint64 revision, GArray *actions)
 {
 	gint64 proved = last_proved(resume);
@@ -487,8 +495,7 @@ static void step_live_timer(Resume *resume, GArray *actions)
 		return;
 	}
 	if (!resume->probing)
-		transition_probe(resume, NULL, actions);
-	resume->probing = TRUE;
+		begin_live_probe(resume, actions);
 	transition_arm_probe(resume, actions);
 	wanted_arm(resume, actions);
 }

@@ -28,10 +28,28 @@ from wait import ENDS_WITH_US, LIMIT, Deadline
 PORTS = range(20000, 32000)
 
 
+_reserved = {}
+
+
+def _reserve(port):
+    """Whoever has bound the name has the port, whether it listens just now or not."""
+    holder = socket.socket(socket.AF_UNIX)
+    try:
+        holder.bind(f"\0etcdfs-test-port-{port}")
+    except OSError:
+        holder.close()
+        return False
+    _reserved[port] = holder
+    return True
+
+
 def free_port():
-    """A port of 127.0.0.1 that nobody listens on."""
+    """A port of 127.0.0.1 that nobody listens on, and that no test gets before this
+    process has ended."""
     while True:
         port = random.choice(PORTS)
+        if not _reserve(port):
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

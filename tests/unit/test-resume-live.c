@@ -28,9 +28,9 @@ static void test_live_progress(void)
 				       "receive\n"
 				       "> ended\n" FAIL "> timer\n"
 				       "connect\n"
-				       "probe a@9\n"
+				       "probe a@10\n"
 				       " = probing\n"
-				       "> probed 60 kv=a@9\n"
+				       "> probed 60 kv=a@10\n"
 				       "audit 50 since 11\n"
 				       "> audited\n"
 				       "open 51\n"
@@ -40,9 +40,9 @@ static void test_live_progress(void)
 				       "> created 70\n" TRANSCRIPT_CREATED "> ended\n" FAIL
 				       "> timer\n"
 				       "connect\n"
-				       "probe a@9\n"
+				       "probe a@10\n"
 				       " = probing\n"
-				       "> probed 80 kv=a@9\n"
+				       "> probed 80 kv=a@10\n"
 				       "audit 50 since 11\n"
 				       "> audited\n"
 				       "open 51\n"
@@ -270,12 +270,12 @@ static void test_fragment_then_canceled(void)
 	" = waiting\n"                                                                             \
 	"> timer\n"                                                                                \
 	"connect\n"                                                                                \
-	"probe a@9\n"                                                                              \
+	"probe a@10\n"                                                                             \
 	" = probing\n"
 
 static void test_reload_live(void)
 {
-	transcript_run(TRANSCRIPT_LIVE RELOAD "> probed 10 kv=a@9\n"
+	transcript_run(TRANSCRIPT_LIVE RELOAD "> probed 10 kv=a@10\n"
 					      "open 11\n"
 					      "arm\n"
 					      " = opening\n"
@@ -290,7 +290,7 @@ static void test_reload_waiting(void)
 				       "arm\n"
 				       "> timer\n"
 				       "connect\n"
-				       "probe a@9\n"
+				       "probe a@10\n"
 				       " = probing\n");
 }
 
@@ -301,7 +301,7 @@ static void test_reload_seeding(void)
 		       "read-page first\n"
 		       " = seeding\n"
 		       "> reload\n"
-		       "> page 10 newest=a@9 more\n"
+		       "> page 10 newest=a@10 more\n"
 		       "seed-begin 10\n"
 		       "read-page\n"
 		       "seed-page\n");

@@ -155,6 +155,8 @@ static void test_open_denied(void)
 				    "probe\n"
 				    " = probing\n"
 				    "> probed 10\n"
+				    "audit 10 since 1\n"
+				    "> audited\n"
 				    "open 11\n"
 				    "arm\n"
 				    " = opening\n";
@@ -207,6 +209,8 @@ static void test_open_on_member_behind(void)
 					  "probe\n"
 					  " = probing\n"
 					  "> probed 10\n"
+					  "audit 10 since 1\n"
+					  "> audited\n"
 					  "open 11\n"
 					  "arm\n"
 					  " = opening\n");

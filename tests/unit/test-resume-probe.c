@@ -7,20 +7,20 @@
 
 static void test_probe_revision_back(void)
 {
-	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 9 kv=a@9\n" DOUBT
-							  "> probed 9 kv=a@9\n" AGAIN);
+	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 9 kv=a@10\n" DOUBT
+							  "> probed 9 kv=a@10\n" AGAIN);
 }
 
 static void test_probe_another_cluster(void)
 {
-	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 90 cluster=2 kv=a@9\n" DOUBT
-							  "> probed 90 cluster=2 kv=a@9\n" AGAIN);
+	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 90 cluster=2 kv=a@10\n" DOUBT
+							  "> probed 90 cluster=2 kv=a@10\n" AGAIN);
 }
 
 static void test_probe_term_back(void)
 {
-	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 90 term=1 kv=a@9\n" DOUBT
-							  "> probed 90 term=1 kv=a@9\n" AGAIN);
+	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 90 term=1 kv=a@10\n" DOUBT
+							  "> probed 90 term=1 kv=a@10\n" AGAIN);
 }
 
 static void test_probe_anchor(void)
@@ -41,9 +41,9 @@ static void test_probe_anchor_deleted(void)
 				      "receive\n"
 				      "> ended\n" FAIL "> timer\n"
 				      "connect\n"
-				      "probe a@9\n"
+				      "probe a@10\n"
 				      " = probing\n"
-				      "> probed 90 kv=a@9\n"
+				      "> probed 90 kv=a@10\n"
 				      "probe b@11\n";
 	Resume resume;
 
@@ -56,7 +56,7 @@ static void test_probe_anchor_deleted(void)
 				  " = opening\n"
 				  "> ended\n" FAIL "> timer\n"
 				  "connect\n"
-				  "probe a@9\n"
+				  "probe a@10\n"
 				  " = probing\n"
 				  /* a compacted one is passed over */
 				  "> failed compacted\n"
@@ -68,13 +68,17 @@ static void test_probe_anchor_deleted(void)
 /* The anchor is compacted: all depends on whether it is the last revision. */
 static void test_probe_anchor_compacted(void)
 {
-	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> failed compacted\n"
-							  "probe\n"
-							  "> probed 30\n"
-							  "open 11\n"
-							  "arm\n"
-							  " = opening\n"
-							  "> canceled compact=20\n" WAIT);
+	transcript_run(TRANSCRIPT_LIVE "> progress 11\n"
+				       "tell-progress 11\n"
+				       "receive\n" TRANSCRIPT_PROBING "> failed compacted\n"
+				       "probe\n"
+				       "> probed 30\n"
+				       "audit 11 since 11\n"
+				       "> audited\n"
+				       "open 12\n"
+				       "arm\n"
+				       " = opening\n"
+				       "> canceled compact=20\n" WAIT);
 	transcript_run(TRANSCRIPT_LIVE "> events +b@11\n"
 				       "deliver 11 +b\n"
 				       "receive\n"
@@ -92,7 +96,7 @@ static void test_probe_doubt_settled(void)
 
 	transcript_init(&resume, 3, 1);
 	transcript_check(&resume, TRANSCRIPT_LIVE TRANSCRIPT_PROBING
-			 "> probed 90 cluster=2\n" DOUBT "> probed 90 kv=a@9\n"
+			 "> probed 90 cluster=2\n" DOUBT "> probed 90 kv=a@10\n"
 			 "open 11\n"
 			 "arm\n"
 			 " = opening\n"
@@ -119,9 +123,9 @@ static void test_probe_rewritten_since(void)
 {
 	static const char again[] = "> timer\n"
 				    "connect\n"
-				    "probe a@9\n"
+				    "probe a@10\n"
 				    " = probing\n"
-				    "> probed 90 kv=a@9\n"
+				    "> probed 90 kv=a@10\n"
 				    "audit 50 since 11\n";
 	Resume resume;
 
@@ -138,20 +142,43 @@ static void test_probe_rewritten_since(void)
 	resume_clear(&resume);
 }
 
+/* The same of a backup that is older than the seed. */
+static void test_probe_rewritten_before_seed(void)
+{
+	transcript_run("> start\n"
+		       "connect\n"
+		       "read-page first\n"
+		       " = seeding\n"
+		       "> page 10 newest=a@4\n"
+		       "seed-begin 10\n"
+		       "open 11\n"
+		       "arm\n"
+		       "seed-page\n"
+		       "seed-end\n"
+		       " = opening\n"
+		       "> ended\n" FAIL "> timer\n"
+		       "connect\n"
+		       "probe a@4\n"
+		       " = probing\n"
+		       "> probed 90 kv=a@4\n"
+		       "audit 10 since 5\n"
+		       "> audited changes\n" FAIL);
+}
+
 static void test_probe_too_far_behind(void)
 {
-	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 100010 kv=a@9\n"
+	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 100010 kv=a@10\n"
 							  "open 11\n"
 							  "arm\n"
 							  " = opening\n");
-	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 100011 kv=a@9\n" AGAIN);
+	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> probed 100011 kv=a@10\n" AGAIN);
 }
 
 static void test_probe_fails(void)
 {
 	transcript_run(TRANSCRIPT_LIVE TRANSCRIPT_PROBING "> failed away\n" FAIL "> timer\n"
 							  "connect\n"
-							  "probe a@9\n"
+							  "probe a@10\n"
 							  " = probing\n"
 							  "> failed refused\n" FAIL);
 }
@@ -299,6 +326,7 @@ static const TranscriptTest tests[] = {
     {"/resume/probe/doubt-settled", test_probe_doubt_settled},
     {"/resume/probe/doubt-confirmed", test_probe_doubt_confirmed},
     {"/resume/probe/rewritten-since", test_probe_rewritten_since},
+    {"/resume/probe/rewritten-before-seed", test_probe_rewritten_before_seed},
     {"/resume/probe/too-far-behind", test_probe_too_far_behind},
     {"/resume/probe/fails", test_probe_fails},
     {"/resume/probe/while-live", test_probe_while_live},

@@ -31,9 +31,9 @@ static void test_away(void)
 			    " = stale\n"
 			    "> timer\n"
 			    "connect\n"
-			    "probe a@9\n"
+			    "probe a@10\n"
 			    " = probing\n"
-			    "> probed 20 kv=a@9\n"
+			    "> probed 20 kv=a@10\n"
 			    "open 11\n"
 			    "arm\n"
 			    " = opening\n"
@@ -83,6 +83,24 @@ static void test_probe_sent(void)
 					     " = stale\n" PROBED("20") " = fresh\n");
 }
 
+/* An answer that comes late says how it was; what ends it is one to a new question. */
+static void test_probe_late(void)
+{
+	run(TRANSCRIPT_LIVE ANSWERED_VERSION "> wait 10\n"
+					     "> timer\n"
+					     "probe\n"
+					     "arm\n"
+					     "> wait 10\n"
+					     "> tick\n"
+					     " = stale\n"
+					     "> wait 9\n"
+					     "> probed 20\n"
+					     "probe\n"
+					     "> probed 20\n"
+					     "audit 10\n"
+					     " = fresh\n");
+}
+
 /* A server that says how far the watch is, and it is not where etcd is. */
 static void test_lagging(void)
 {
@@ -103,8 +121,7 @@ static void test_lagging(void)
 						       " = stale\n"
 						       "> progress 30 id=-1\n"
 						       "tell-progress 30\n"
-						       "receive\n"
-						       " = fresh\n");
+						       "receive\n" PROBED("30") " = fresh\n");
 }
 
 static void test_asleep(void)
@@ -152,6 +169,7 @@ int main(int argc, char **argv)
 	    {"/resume/stale/events-prove-nothing", test_events_prove_nothing},
 	    {"/resume/stale/denied", test_denied},
 	    {"/resume/stale/probe-sent", test_probe_sent},
+	    {"/resume/stale/probe-late", test_probe_late},
 	    {"/resume/stale/lagging", test_lagging},
 	    {"/resume/stale/asleep", test_asleep},
 	    {"/resume/stale/never", test_never},

@@ -40,13 +40,13 @@ void transcript_run(const char *expected);
  * end, NULL if etcd has it. */
 void transcript_run_pinned(gint64 revision, const char *missing, const char *expected);
 
-/* To LIVE at revision 10, the last event being `+a@9`. */
+/* To LIVE at revision 10, the last event being `+a@10`. */
 #define TRANSCRIPT_LIVE                                                                            \
 	"> start\n"                                                                                \
 	"connect\n"                                                                                \
 	"read-page first\n"                                                                        \
 	" = seeding\n"                                                                             \
-	"> page 10 newest=a@9\n"                                                                   \
+	"> page 10 newest=a@10\n"                                                                  \
 	"seed-begin 10\n"                                                                          \
 	"open 11\n"                                                                                \
 	"arm\n"                                                                                    \
@@ -71,7 +71,7 @@ void transcript_run_pinned(gint64 revision, const char *missing, const char *exp
 	" = waiting\n"                                                                             \
 	"> timer\n"                                                                                \
 	"connect\n"                                                                                \
-	"probe a@9\n"                                                                              \
+	"probe a@10\n"                                                                             \
 	" = probing\n"
 
 /* How a step goes on, in many transcripts. */
@@ -83,7 +83,7 @@ void transcript_run_pinned(gint64 revision, const char *missing, const char *exp
 #define DOUBT                                                                                      \
 	FAIL "> timer\n"                                                                           \
 	     "connect\n"                                                                           \
-	     "probe a@9\n"                                                                         \
+	     "probe a@10\n"                                                                        \
 	     " = probing\n"
 #define FAIL "blame\n" WAIT
 #define WAIT                                                                                       \
