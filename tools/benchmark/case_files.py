@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What files cost: through etcdfs, and as files of a tmpfs."""
+
+import os
+import subprocess
+import time
+
+import etcd
+from harness import Row
+
+VALUE = b"v" * 1024
+# What is looked for is in none.
+COMMANDS = {"find": ["find", ".", "-type", "f", "-newermt", "2038-01-01"],
+            "grep -r": ["grep", "-r", "absent", "."]}
+
+
+def names(directories, files):
+    for directory in range(directories):
+        for file in range(files):
+            yield f"{directory:05}/{file:05}"
+
+
+class Places:
+    """The same files below a prefix of etcd and below a directory of a tmpfs."""
+
+    def __init__(self, world, prefix, directories, files, value):
+        self.world = world
+        self.keys = etcd.Keys(world.etcd, prefix)
+        self.keys.fill((name, value) for name in names(directories, files))
+        self.local = world.directory()
+        for directory in range(directories):
+            os.mkdir(os.path.join(self.local, f"{directory:05}"))
+        for name in names(directories, files):
+            with open(os.path.join(self.local, name), "wb") as file:
+                file.write(value)
+
+    def mount(self):
+        return self.world.mount(self.keys)
+
+
+def loop(world, kind, count, path):
+    result = subprocess.run([world.loops, kind, str(count), path], check=True, text=True,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    return float(result.stdout)
+
+
+def warm(world, places, count):
+    with places.mount() as mounted:
+        for what, kind, name, target in (
+                ("open, read, close of 1 KiB, again and again", "read", "00000/00000", 1.5),
+                ("stat, again and again", "stat", "00000/00000", 1.1),
+                ("stat of a name that is not there", "lookup", "00000/absent", 1.1)):
+            ours, theirs = world.alternating(
+                lambda kind=kind, name=name: loop(world, kind, count, mounted.join(name)),
+                lambda kind=kind, name=name: loop(world, kind, count,
+                                                  os.path.join(places.local, name)))
+            yield Row(what, "ns", ours, theirs, target, "tmpfs")
+
+
+def walk(command, directory):
+    start = time.monotonic()
+    result = subprocess.run(command, cwd=directory, check=False, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE)
+    if result.returncode not in (0, 1) or result.stdout:
+        raise AssertionError(f"{command} in {directory}: {result}")
+    return time.monotonic() - start
+
+
+def walks(world, places, shape):
+    for name, command in COMMANDS.items():
+        def again(directory, command=command):
+            return walk(command, directory)
+
+        with places.mount() as mounted:
+            ours, theirs = world.alternating(lambda mounted=mounted: again(mounted.path),
+                                             lambda: again(places.local))
+        yield Row(f"{name}, {shape}, again", "s", ours, theirs, 1.5, "tmpfs")
+
+        def fresh():
+            with places.mount() as mounted:
+                return again(mounted.path)
+
+        ours, theirs = world.alternating(fresh, lambda: again(places.local))
+        yield Row(f"{name}, {shape}, just mounted", "s", ours, theirs, 10, "tmpfs")
+
+
+def rows(world, quick):
+    count = 1000 if quick else 300000
+    yield from warm(world, Places(world, b"/warm/", 1, 100, VALUE), count)
+    for directories, files in ((2, 10), (10, 2)) if quick else ((100, 1000), (10000, 10)):
+        places = Places(world, f"/{directories}/", directories, files, b"v" * 100)
+        yield from walks(world, places, f"{directories:,} directories of {files:,}")
