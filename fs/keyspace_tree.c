@@ -10,6 +10,8 @@
 
 #include "diff.h"
 
+#define PUTS_AT_ONCE 256
+
 struct KeyspaceTree {
 	Keyspace keyspace;
 	Tree *tree;
@@ -64,15 +66,20 @@ static void seed_begin(Keyspace *keyspace, gint64 revision, guint64 n_keys)
 	seeding_begin(self->seeding, n_keys);
 }
 
+/* Into a tree that nobody reads yet, a part at a time: a page may have a million keys. */
 static void put_page(KeyspaceTree *self, const KeyValue *kvs, gsize n_kvs)
 {
-	g_autofree KvEvent *puts = g_new(KvEvent, n_kvs);
-	for (gsize i = 0; i < n_kvs; i++)
-		puts[i] = (KvEvent){KV_PUT, kvs[i]};
+	KvEvent puts[PUTS_AT_ONCE];
+	gsize n;
 
-	tree_write_lock(self->tree);
-	tree_apply_locked(self->tree, puts, n_kvs, self->seed_revision, NULL);
-	tree_write_unlock(self->tree);
+	for (gsize at = 0; at < n_kvs; at += n) {
+		n = MIN(n_kvs - at, PUTS_AT_ONCE);
+		for (gsize i = 0; i < n; i++)
+			puts[i] = (KvEvent){KV_PUT, kvs[at + i]};
+		tree_write_lock(self->tree);
+		tree_apply_locked(self->tree, puts, n, self->seed_revision, NULL);
+		tree_write_unlock(self->tree);
+	}
 }
 
 static void seed_page(Keyspace *keyspace, const KeyValue *kvs, gsize n_kvs)

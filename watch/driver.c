@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "driver.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "clock.h"
 
 static const struct {
@@ -289,7 +293,7 @@ static void do_seed_end(Driver *driver)
 {
 	driver->keyspace->seed_end(driver->keyspace);
 	metering_seed_end(&driver->metering);
-	driver->seeded = TRUE;
+	driver->seeded = driver->seed_done = TRUE;
 	rpc_hang_up(driver->rpc, RPC_BULK);
 }
 
@@ -593,6 +597,15 @@ static void feed_answer(Driver *driver)
 	}
 }
 
+/* Of a seed's pages the allocator keeps as much as the largest took, for good. */
+static void give_memory_back(Driver *driver)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+	driver->seed_done = FALSE;
+}
+
 static void request_ended(gpointer data, const RpcEnd *end)
 {
 	Driver *driver = data;
@@ -606,6 +619,8 @@ static void request_ended(gpointer data, const RpcEnd *end)
 		feed_answer(driver);
 	/* a page may be large, and the next is a while away */
 	arena_clear(&driver->answer);
+	if (driver->seed_done)
+		give_memory_back(driver);
 }
 
 static const RpcEvents request_events = {request_message, request_ended};

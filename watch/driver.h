@@ -59,10 +59,11 @@ typedef struct {
 	gsize answer_len;  /* of the answer, in bytes */
 	gint64 arrived_us; /* the stream's last message */
 
-	gint64 contact_us; /* when etcd last answered a request; 0: never */
-	gboolean seeded;   /* the first seed is complete */
-	char *refused;	   /* before that: what etcd said when it refused */
-	char *stale_files; /* why the files were not read again; NULL: they were */
+	gint64 contact_us;  /* when etcd last answered a request; 0: never */
+	gboolean seeded;    /* the first seed is complete */
+	gboolean seed_done; /* one is, just now: what its pages took can go */
+	char *refused;	    /* before that: what etcd said when it refused */
+	char *stale_files;  /* why the files were not read again; NULL: they were */
 } Driver;
 
 /* CONFIG is copied where it is needed later. */

@@ -303,18 +303,29 @@ static void call_check_end(RpcCall *call)
 		call_report_end(call);
 }
 
-static void call_report_message(RpcCall *call, grpc_byte_buffer *message)
+/* FALSE: it was compressed and does not unpack. */
+static gboolean message_in_one_piece(grpc_byte_buffer *message, grpc_slice *ret)
 {
 	grpc_byte_buffer_reader reader;
-	grpc_slice slice;
 
-	/* fails when a compressed message does not unpack */
-	if (!grpc_byte_buffer_reader_init(&reader, message)) {
+	if (!grpc_byte_buffer_reader_init(&reader, message))
+		return FALSE;
+	*ret = grpc_byte_buffer_reader_readall(&reader);
+	grpc_byte_buffer_reader_destroy(&reader);
+	return TRUE;
+}
+
+/* Takes over the message, and does without it before it is decoded: a page may be large. */
+static void call_report_message(RpcCall *call, grpc_byte_buffer *message)
+{
+	grpc_slice slice;
+	gboolean whole = message_in_one_piece(message, &slice);
+
+	grpc_byte_buffer_destroy(message);
+	if (!whole) {
 		grpc_call_cancel(call->call, NULL);
 		return;
 	}
-	slice = grpc_byte_buffer_reader_readall(&reader);
-	grpc_byte_buffer_reader_destroy(&reader);
 	call->events->message(call->data, GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice));
 	grpc_slice_unref(slice);
 }
@@ -329,7 +340,7 @@ static void call_received(RpcCall *call, gboolean ok)
 	receive->busy = FALSE;
 	if (call->events && message)
 		call_report_message(call, message);
-	if (message)
+	else if (message)
 		grpc_byte_buffer_destroy(message);
 	call_check_end(call);
 }
