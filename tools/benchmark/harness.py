@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 
 import etcd
 import mount
@@ -127,10 +128,8 @@ class World:
 
 
 def cpu_seconds(pid):
-    """User's and system's of a process so far."""
-    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """User's and system's of a process so far, all its threads' and to the nanosecond."""
+    return time.clock_gettime(~pid << 3 | 2)  # what clock_getcpuclockid(3) gives for it
 
 
 def status_bytes(pid, field):

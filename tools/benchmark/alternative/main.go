@@ -50,7 +50,7 @@ func usage() {
   range [-page KEYS] PREFIX       reads all keys into a map
   mirror PREFIX DIRECTORY         keeps each key in a file, until SIGTERM
   watch PREFIX                    counts events, until SIGTERM
-  put [-workers N] [-rate N] [-keys N] [-size BYTES] COUNT PREFIX
+  put [-workers N] [-rate N] [-together N] [-keys N] [-size BYTES] COUNT PREFIX
                                   changes PREFIX0, PREFIX1, ...
   latency [-for bytes|event] [-size BYTES] COUNT KEY FILE
                                   puts KEY, and waits until it shows in FILE

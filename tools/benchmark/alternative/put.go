@@ -30,7 +30,10 @@ func paced(ctx context.Context, count, rate int) <-chan int {
 				due := start.Add(time.Duration(i) * time.Second / time.Duration(rate))
 				time.Sleep(time.Until(due))
 			}
-			numbers <- i
+			select {
+			case numbers <- i:
+			case <-ctx.Done():
+			}
 		}
 	}()
 	return numbers
@@ -40,6 +43,7 @@ func putCommand(ctx context.Context, client *clientv3.Client, args []string) err
 	flags := flag.NewFlagSet("put", flag.ContinueOnError)
 	workers := flags.Int("workers", 1, "requests at the same time")
 	rate := flags.Int("rate", 0, "requests a second; 0: as many as etcd takes")
+	together := flags.Int("together", 1, "changes in each request")
 	keys := flags.Int("keys", 1, "different keys")
 	size := flags.Int("size", 100, "bytes of each value")
 	words, err := parsed(flags, args, 2)
@@ -50,15 +54,30 @@ func putCommand(ctx context.Context, client *clientv3.Client, args []string) err
 	if err != nil {
 		return err
 	}
+	put := func(ctx context.Context, request int) error {
+		var puts []clientv3.Op
+		for i := request * *together; i < (request+1)**together && i < count; i++ {
+			key := words[1] + strconv.Itoa(i%*keys)
+			puts = append(puts, clientv3.OpPut(key, value(i, *size)))
+		}
+		if len(puts) == 1 {
+			_, err := client.Do(ctx, puts[0])
+			return err
+		}
+		_, err := client.Txn(ctx).Then(puts...).Commit()
+		return err
+	}
 	start := time.Now()
-	if err := putNumbers(ctx, client, words[1], *workers, *keys, *size, paced(ctx, count, *rate)); err != nil {
+	requests := (count + *together - 1) / *together
+	if err := inParallel(ctx, *workers, paced(ctx, requests, *rate), put); err != nil {
 		return err
 	}
 	return answer(map[string]interface{}{"puts": count, "seconds": time.Since(start).Seconds()})
 }
 
-func putNumbers(ctx context.Context, client *clientv3.Client, prefix string,
-	workers, keys, size int, numbers <-chan int) error {
+// InParallel has workers do each number, until all are done or one fails.
+func inParallel(ctx context.Context, workers int, numbers <-chan int,
+	do func(ctx context.Context, number int) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var wait sync.WaitGroup
@@ -68,8 +87,7 @@ func putNumbers(ctx context.Context, client *clientv3.Client, prefix string,
 		go func() {
 			defer wait.Done()
 			for number := range numbers {
-				key := prefix + strconv.Itoa(number%keys)
-				if _, err := client.Put(ctx, key, value(number, size)); err != nil {
+				if err := do(ctx, number); err != nil {
 					failures <- err
 					stop()
 					return
