@@ -8,6 +8,8 @@
 
 #define OFFSET_DOT 1
 #define OFFSET_DOT_DOT 2
+/* So many are looked at under one lock: some 100 us. */
+#define NAMES_AT_ONCE 4096
 
 typedef struct {
 	Listing *listing;
@@ -89,29 +91,64 @@ static gsize copied(const Filler *f, gsize page, gsize bytes, const char *name)
 	return bytes + (need > left ? left : 0) + need;
 }
 
-/* Whether that copy would end with a page. */
-static gboolean ends_with_page_locked(const Filler *f, const Node *dir)
+/* A walk through a directory's names that lets the writer in now and then. */
+typedef struct {
+	guint64 at;	     /* the offset of the last name that was met */
+	guint64 last_offset; /* of the directory when it began: */
+	guint32 n_children;
+} Walk;
+
+/* Each new entry has a greater offset, and each that goes leaves one child less. */
+static gboolean walk_begin_locked(Walk *walk, const Node *dir)
+{
+	if (walk->at == 0)
+		*walk = (Walk){0, dir->dir.last_offset, dir->dir.n_children};
+	return walk->last_offset == dir->dir.last_offset && walk->n_children == dir->dir.n_children;
+}
+
+/* What BYTES of copy become with some more names; FALSE: there are none. */
+static gboolean copied_some_locked(const Filler *f, const Node *dir, Walk *walk, gsize page,
+				   gsize *bytes)
+{
+	SiblingsIter iter;
+	Node *node = NULL;
+	guint n = 0;
+
+	siblings_seek(&iter, dir->dir.children, walk->at);
+	while (n++ < NAMES_AT_ONCE && (node = siblings_next(&iter))) {
+		*bytes = copied(f, page, *bytes, node_name(node));
+		walk->at = node->offset;
+	}
+	return node != NULL;
+}
+
+/* Whether that copy would end with a page; also if the directory changes while we look:
+ * then the copy is soon invalid. */
+static gboolean ends_with_page(const Filler *f, const Node *dir)
 {
 	gsize page = (gsize)sysconf(_SC_PAGESIZE);
 	gsize bytes = copied(f, page, copied(f, page, 0, "."), "..");
-	SiblingsIter iter;
-	Node *node;
+	gboolean same, more = TRUE;
+	Walk walk = {0};
 
-	siblings_seek(&iter, dir->dir.children, 0);
-	while ((node = siblings_next(&iter)))
-		bytes = copied(f, page, bytes, node_name(node));
-	return bytes % page == 0;
+	do {
+		tree_read_lock(f->fs->tree);
+		same = walk_begin_locked(&walk, dir);
+		more = same && copied_some_locked(f, dir, &walk, page, &bytes);
+		tree_read_unlock(f->fs->tree);
+	} while (more);
+	return !same || bytes % page == 0;
 }
 
 /* Who is at an offset that the kernel's copy of the listing does not have, since the
  * entry is gone, is sent on to us.  But where the copy ends with a page, the
  * kernel says that there is nothing more.  An end that is too short for an entry ends
  * the listing as well, but does not complete the copy, so it is not used. */
-static void add_end_locked(Filler *f, const Node *dir)
+static void add_end(Filler *f, const Node *dir)
 {
 	static const char end[8] = {0};
 
-	if (f->listing->len > 0 || f->size < sizeof(end) || !ends_with_page_locked(f, dir))
+	if (f->listing->len > 0 || f->size < sizeof(end) || !ends_with_page(f, dir))
 		return;
 	memcpy(f->listing->buf, end, sizeof(end));
 	f->listing->len = sizeof(end);
@@ -129,8 +166,8 @@ static gboolean add_children(Filler *f, Node *dir, guint64 offset)
 	siblings_seek(&iter, dir->dir.children, offset);
 	while (shown && (node = siblings_next(&iter)) && add_node(f, node))
 		;
-	add_end_locked(f, dir);
 	tree_read_unlock(f->fs->tree);
+	add_end(f, dir);
 	return shown;
 }
 

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events that nobody looks at, in process: see apply.c."""
+
+import os
+import subprocess
+
+from harness import Growth, Row
+
+
+def rows(world, quick):
+    program = os.path.join(world.build, "tools", "benchmark", "apply")
+    points = []
+    for keys in (1000,) if quick else (1000, 10000, 100000, 1000000):
+        ours, theirs = [], []
+        for _ in range(world.repetitions):
+            result = subprocess.run([program, str(keys), str(1000 if quick else 500000)],
+                                    check=True, text=True, stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.PIPE)
+            for figures, figure in zip((ours, theirs), result.stdout.split(), strict=True):
+                figures.append(float(figure))
+        yield Row(f"an event that nobody looks at, in process, {keys:,} keys", "ns", ours, theirs,
+                  None, "hash table", f"{1e9 / min(ours):,.0f} a second")
+        points.append((keys, min(ours)))
+    yield Growth("event applied, in process", "ns", points)
