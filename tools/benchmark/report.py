@@ -15,7 +15,13 @@ def figure(number):
     return f"{number:.3g}" if abs(number) < 1000 else f"{number:,.0f}"
 
 
-def cells(row):
+def verdict(row, ratio):
+    if row.target is None:
+        return ""
+    return "met" if ratio <= row.target else "not met"
+
+
+def cells(row, judged):
     ratios = row.ratios()
     ratio = statistics.median(ratios)
     return (row.what + (f" ({row.note})" if row.note else ""),
@@ -23,7 +29,7 @@ def cells(row):
             f"{figure(statistics.median(row.theirs))} {row.unit} ({row.theirs_name})",
             f"{ratio:.2f}", f"{ratios[0]:.2f} to {ratios[-1]:.2f}",
             "" if row.target is None else f"{row.target:g}",
-            "" if row.target is None else "met" if ratio <= row.target else "not met")
+            verdict(row, ratio) if judged else "")
 
 
 def machine():
@@ -35,8 +41,11 @@ def machine():
 
 
 class Results:
-    def __init__(self, directory):
+    """JUDGED: they are worth a verdict."""
+
+    def __init__(self, directory, judged):
         self.directory = directory
+        self.judged = judged
         self.results = []
         os.makedirs(directory, exist_ok=True)
         print(f"{machine()}\n", "| " + " | ".join(COLUMNS) + " |",
@@ -45,16 +54,16 @@ class Results:
     def add(self, case, result):
         self.results.append((case, result))
         if isinstance(result, Row):
-            print("| " + " | ".join(cells(result)) + " |", flush=True)
+            print("| " + " | ".join(cells(result, self.judged)) + " |", flush=True)
 
-    def finish(self, plot):
-        """The file; with PLOT also a picture of what grows."""
+    def finish(self):
+        """The file, and a picture of what grows."""
         path = os.path.join(self.directory, "results.json")
         with open(path, "w", encoding="utf-8") as out:
             json.dump([{"case": case, "kind": type(result).__name__.lower(),
                         **dataclasses.asdict(result)} for case, result in self.results],
                       out, indent=1)
         growths = [result for _, result in self.results if isinstance(result, Growth)]
-        if plot and growths:
-            import plot as picture  # not before it is known that matplotlib is there
-            picture.draw(growths, os.path.join(self.directory, "growth.svg"))
+        if self.judged and growths:
+            import plot  # what it needs is there only now
+            plot.draw(growths, os.path.join(self.directory, "growth.svg"))
