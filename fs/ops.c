@@ -542,8 +542,16 @@ static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
+	unsigned unwanted = 0;
+
 	/* The kernel would send the truncation with the OPEN that is not sent. */
-	conn->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
+	unwanted |= FUSE_CAP_ATOMIC_O_TRUNC;
+	/* What walks a tree lists a directory before it looks at what is in it.  The kernel's
+	 * guess then asks for names alone, and afterwards for each of them. */
+	unwanted |= FUSE_CAP_READDIRPLUS_AUTO;
+	/* No inode's pages ever change. */
+	unwanted |= FUSE_CAP_AUTO_INVAL_DATA;
+	conn->want &= ~unwanted;
 }
 
 const struct fuse_lowlevel_ops ops_table = {
