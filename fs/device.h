@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* device.h - the announcer's hold on /dev/fuse, which must not outlive a SIGKILL.
+/* device.h - the hold on /dev/fuse of a thread that notifies, which must not outlive a SIGKILL.
  *
- * The announcer's thread only.
+ * That thread only: the announcer's, and that of ahead.c.
  */
 #ifndef DEVICE_H
 #define DEVICE_H

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "ahead.h"
 #include "attr.h"
 #include "control.h"
 #include "inode.h"
@@ -29,6 +30,7 @@ typedef struct {
 	Meters *meters;
 	const Withheld *withheld;
 	Waiting *waiting;
+	Ahead *ahead; /* NULL: nothing is given that was not asked for */
 	AttrConfig attr;
 	/* Of the nodeids: another mount's begin again, and the kernel must not take a file
 	 * handle of one for the other's. */

@@ -33,6 +33,7 @@ struct Mount {
 	Announcer *announcer;
 	Heartbeat *heartbeat; /* NULL: nobody wants it, or the way in is closed */
 	Waiting *waiting;
+	Ahead *ahead;
 	struct fuse_session *session;
 	GMainLoop *main_loop;
 	GArray *sources; /* guint: of the default main context */
@@ -362,6 +363,7 @@ Mount *mount_new(const MountConfig *config, const Fs *fs, Announcer *announcer, 
 	mount->config = *config;
 	mount->announcer = announcer;
 	mount->waiting = fs->waiting;
+	mount->ahead = fs->ahead;
 	mount->clone_fd = mount->mountinfo_fd = -1;
 	mount->main_loop = g_main_loop_new(NULL, FALSE);
 	mount->sources = g_array_new(FALSE, FALSE, sizeof(guint));
@@ -385,6 +387,7 @@ Mount *mount_new(const MountConfig *config, const Fs *fs, Announcer *announcer, 
 		mount_free(mount);
 		return NULL;
 	}
+	ahead_start(mount->ahead, mount->session);
 	watch_mounts(mount);
 	return mount;
 }
@@ -436,6 +439,7 @@ void mount_free(Mount *mount)
 	heartbeat_free(mount->heartbeat);
 	waiting_end(mount->waiting);
 	announcer_stop(mount->announcer);
+	ahead_stop(mount->ahead);
 	log_flush();
 	stop_loop(mount);
 	for (guint i = 0; i < mount->sources->len; i++)

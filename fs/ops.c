@@ -380,6 +380,8 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		reply_err(req, "read", r);
 		return;
 	}
+	if (off == 0)
+		ahead_read(fs_of(req)->ahead, node);
 	KvBytes value = node_value(node);
 	gsize start = MIN((gsize)off, value.len);
 	fuse_reply_buf(req, (const char *)value.data + start, MIN(size, value.len - start));
@@ -395,7 +397,11 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, gboolea
 		reply_err(req, "readdir", dir ? -ENOTDIR : -ESTALE);
 		return;
 	}
-	if (!listing_init(&listing, fs, req, dir, size, (guint64)off, plus))
+	gboolean shown = listing_init(&listing, fs, req, dir, size, (guint64)off, plus);
+	/* Nothing more: what was listed is what may be read now. */
+	if (shown && off > 0 && listing.looked_up->len == 0)
+		ahead_listed(fs->ahead, dir);
+	if (!shown)
 		reply_err(req, "readdir", -EIO);
 	else if (fuse_reply_buf(req, listing.buf, listing.len) < 0)
 		listing_undo(&listing, fs);

@@ -23,6 +23,7 @@ typedef struct {
 	Waiting *waiting;
 	Announcer *announcer;
 	Control *control;
+	Ahead *ahead; /* NULL where a tree may be withheld: pages would stay */
 	Seeding *seeding;
 	Withheld withheld;
 	KeyspaceTree *keyspace;
@@ -62,6 +63,8 @@ static void program_init(Program *program, const Options *options, const MountCo
 					   &program->meters, program->waiting);
 	program->control = control_new(program->tree, program->inodes, program->announcer,
 				       program->waiting, &program->meters, &program->about);
+	if (!options->stale_fail)
+		program->ahead = ahead_new(program->tree, program->inodes);
 	program->seeding = seeding_new();
 	program->keyspace = keyspace_tree_new(program->tree, program->inodes, program->announcer,
 					      program->control, program->seeding, &program->meters,
@@ -74,6 +77,7 @@ static void program_init(Program *program, const Options *options, const MountCo
 	    .meters = &program->meters,
 	    .withheld = &program->withheld,
 	    .waiting = program->waiting,
+	    .ahead = program->ahead,
 	    .attr = attr_config(options->uid, options->gid, options->fmask, options->dmask,
 				options->executable, mount_checks_announcer(config)),
 	    .generation = g_random_int(),
@@ -85,6 +89,7 @@ static void program_clear(Program *program)
 {
 	keyspace_tree_free(program->keyspace);
 	seeding_free(program->seeding);
+	ahead_free(program->ahead);
 	announcer_free(program->announcer);
 	control_free(program->control);
 	waiting_free(program->waiting);
