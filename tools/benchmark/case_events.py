@@ -2,14 +2,13 @@
 """What a change costs that etcd tells of, and how many a second can be told to watchers."""
 
 import contextlib
-import signal
 import threading
 import time
 
 import alternative
 import etcd
 import inotify
-from harness import Row, cpu_seconds
+from harness import Row, cpu_seconds, stopped
 from wait import Deadline
 
 KEYS = 100   # change again and again, for the CPU time, ...
@@ -85,10 +84,9 @@ def told_after(place, change, last):
     how many events so far."""
     watcher = inotify.Watcher()
     watcher.add(place.join("d"), TOLD)
-    place.process.send_signal(signal.SIGSTOP)
-    change()
-    start = time.monotonic()
-    place.process.send_signal(signal.SIGCONT)
+    with stopped(place.process):
+        change()
+        start = time.monotonic()
     told, deadline = 0, Deadline("everything is told")
     while not last(told):
         watcher.ready(deadline.left())

@@ -13,6 +13,7 @@ import dataclasses
 import importlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -65,14 +66,16 @@ class World:
     .loops        the program of loops.c
     .go           the alternative in Go; built when it is first asked for
     .tmpdir       of a tmpfs
-    .repetitions  of each measurement"""
+    .repetitions  of each measurement
+    .idle_minutes of a mount that nothing happens to"""
 
-    def __init__(self, build, quick, repetitions):
+    def __init__(self, build, quick, repetitions, idle_minutes=1):
         self.etcdfs = os.path.join(build, "fs", "etcdfs")
         self.loops = os.path.join(build, "tools", "benchmark", "loops")
         self.build = build
         self.quick = quick
         self.repetitions = repetitions
+        self.idle_minutes = idle_minutes
         self.tmpdir = None
         self.etcd = None
         self._go = None
@@ -125,6 +128,16 @@ class World:
         theirs()
         pairs = [(ours(), theirs()) for _ in range(self.repetitions)]
         return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+@contextlib.contextmanager
+def stopped(process):
+    """What happens in the body is all there when PROCESS goes on."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
 
 
 def cpu_seconds(pid):
