@@ -5,7 +5,8 @@
  * range, whatever the limit: many small pages cost the square of the keys.  But
  * one page of everything is as large in etcd's memory as in ours.  So the pages
  * grow, from few keys, because nobody knows yet how long the values are, to
- * PAGE_BYTES, and shrink again where values are long or the line is slow.  Where
+ * PAGE_BYTES, and shrink again where values are long or the line is slow.  Nor may a
+ * page become LARGE_BYTES if all its values are as long as the longest so far.  Where
  * a page does not come in time at all, the next seed stays below it.
  */
 #include "seed.h"
@@ -13,8 +14,9 @@
 #include <string.h>
 
 #define FIRST_LIMIT 128
-#define GROWTH_MAX 32
+#define GROWTH_MAX 1024
 #define PAGE_BYTES (16 * 1024 * 1024)
+#define LARGE_BYTES (8 * PAGE_BYTES)
 /* Below this most of a page's time may be the walk, and says nothing. */
 #define PAGE_US (2 * G_TIME_SPAN_SECOND)
 
@@ -38,6 +40,7 @@ void seed_restart(Seed *seed)
 {
 	seed->revision = seed->pinned;
 	seed->limit = MIN(FIRST_LIMIT, seed->limit_max);
+	seed->longest = 0;
 	g_byte_array_set_size(seed->last, 0);
 }
 
@@ -99,13 +102,27 @@ static gboolean page_is_of(gint64 revision, const EtcdRange *page)
 	return TRUE;
 }
 
+static gint64 key_bytes(const KeyValue *kv)
+{
+	return (gint64)(kv->key.len + kv->value.len);
+}
+
 static gint64 page_bytes(const EtcdRange *page)
 {
 	gint64 bytes = 0;
 
 	for (gsize i = 0; i < page->n_kvs; i++)
-		bytes += page->kvs[i].key.len + page->kvs[i].value.len;
+		bytes += key_bytes(&page->kvs[i]);
 	return bytes;
+}
+
+static gint64 page_longest(const EtcdRange *page)
+{
+	gint64 longest = 0;
+
+	for (gsize i = 0; i < page->n_kvs; i++)
+		longest = MAX(longest, key_bytes(&page->kvs[i]));
+	return longest;
 }
 
 static gint64 next_limit(const Seed *seed, const EtcdRange *page, gint64 elapsed_us)
@@ -113,6 +130,7 @@ static gint64 next_limit(const Seed *seed, const EtcdRange *page, gint64 elapsed
 	gint64 n = page->n_kvs;
 	gint64 limit = MIN(n * GROWTH_MAX, PAGE_BYTES * n / MAX(page_bytes(page), 1));
 
+	limit = MIN(limit, LARGE_BYTES / MAX(seed->longest, 1));
 	if (elapsed_us > PAGE_US)
 		limit = MIN(limit, PAGE_US * n / elapsed_us);
 	return CLAMP(limit, 1, seed->limit_max);
@@ -138,6 +156,7 @@ SeedVerdict seed_take(Seed *seed, const EtcdRange *page, gint64 elapsed_us)
 	last = &page->kvs[page->n_kvs - 1];
 	g_byte_array_set_size(seed->last, 0);
 	g_byte_array_append(seed->last, last->key.data, last->key.len);
+	seed->longest = MAX(seed->longest, page_longest(page));
 	seed->limit = next_limit(seed, page, elapsed_us);
 	return SEED_MORE;
 }

@@ -19,6 +19,7 @@ typedef struct {
 	gint64 revision;       /* 0 before the first page, if it is not pinned */
 	GByteArray *last;      /* last key so far; empty: none */
 	gint64 limit;	       /* keys to ask for next */
+	gint64 longest;	       /* bytes of the longest key and value so far */
 	gint64 limit_max;      /* never more, until a seed is done */
 } Seed;
 

@@ -134,8 +134,7 @@ static void test_too_new(Fixture *fixture, gconstpointer data)
 	g_assert_cmpint(seed_take(&fixture->seed, &page, 1), ==, SEED_BROKEN);
 }
 
-/* The limit after a page of N keys whose values have LEN bytes. */
-static gint64 limit_after(Seed *seed, gsize n, gsize len, gint64 elapsed_us)
+static gint64 take_page(Seed *seed, gsize n, gsize len, gint64 elapsed_us)
 {
 	g_autofree char *names = g_malloc(n * 8);
 	g_autofree KeyValue *kvs = g_new0(KeyValue, n);
@@ -146,9 +145,16 @@ static gint64 limit_after(Seed *seed, gsize n, gsize len, gint64 elapsed_us)
 		kvs[i].key = (KvBytes){(const guint8 *)names + i * 8, 7};
 		kvs[i].value = (KvBytes){NULL, len};
 	}
-	seed_restart(seed);
+	g_byte_array_set_size(seed->last, 0);
 	g_assert_cmpint(seed_take(seed, &page, elapsed_us), ==, SEED_MORE);
 	return seed->limit;
+}
+
+/* The limit after a first page of N keys whose values have LEN bytes. */
+static gint64 limit_after(Seed *seed, gsize n, gsize len, gint64 elapsed_us)
+{
+	seed_restart(seed);
+	return take_page(seed, n, len, elapsed_us);
 }
 
 static void test_limit(Fixture *fixture, gconstpointer data)
@@ -156,9 +162,12 @@ static void test_limit(Fixture *fixture, gconstpointer data)
 	Seed *seed = &fixture->seed;
 
 	/* grows, but not to anything at once: the next values may be long */
-	g_assert_cmpint(limit_after(seed, 100, 93, 1000), ==, 3200);
+	g_assert_cmpint(limit_after(seed, 100, 93, 1000), ==, 102400);
 	/* to so many bytes a page */
 	g_assert_cmpint(limit_after(seed, 100000, 93, SECOND / 10), ==, 167772);
+	/* one long value may not be alone */
+	seed->longest = 128 * 1024;
+	g_assert_cmpint(take_page(seed, 100, 93, 1000), ==, 1024);
 	/* shrinks when the values are long, at worst to one */
 	g_assert_cmpint(limit_after(seed, 100, 1024 * 1024 - 7, SECOND / 10), ==, 16);
 	g_assert_cmpint(limit_after(seed, 1, 1024 * 1024 * 1024, SECOND / 10), ==, 1);
@@ -172,11 +181,11 @@ static void test_too_large(Fixture *fixture, gconstpointer data)
 	Seed *seed = &fixture->seed;
 	gint64 first = seed->limit;
 
-	g_assert_cmpint(limit_after(seed, 1000, 93, 1), ==, 32000);
+	g_assert_cmpint(limit_after(seed, 1000, 93, 1), ==, 167772);
 	seed_too_large(seed);
 	seed_restart(seed);
 	g_assert_cmpint(seed->limit, ==, first);
-	g_assert_cmpint(limit_after(seed, 1000, 93, 1), ==, 8000);
+	g_assert_cmpint(limit_after(seed, 1000, 93, 1), ==, 41943);
 	for (int i = 0; i < 20; i++) {
 		seed_restart(seed);
 		seed_too_large(seed);

@@ -446,7 +446,7 @@ class Seed(FakeTest):
 
     def test_header_ahead(self):
         """The store moves on between two pages; what is read does not."""
-        pinned = self.fake.fill(key("more"), 5000, 10)
+        pinned = self.fake.fill(key("!"), 1000, 20000)
         log = self.start("claim revision: 99")
         self.assertEqual(self.asked(), [0, pinned, pinned])
         self.assertEqual(self.start_revisions(), [pinned + 1])

@@ -25,7 +25,7 @@ class Seed(WatchTest):
         self.start_etcd()
         count = times(20000)
         for start in range(0, count, 100):
-            self.etcd.txn(*(put_op(PREFIX + b"%06d" % i, "v" * 300)
+            self.etcd.txn(*(put_op(PREFIX + b"%06d" % i, "v" * 1000)
                             for i in range(start, start + 100)))
         log = self.start_log().until_seeded()
         self.assertEqual(log.seeds, [(self.etcd.revision(), count, count)])

@@ -70,7 +70,7 @@ class Status(WireTest):
 
     def test_of_the_page(self):
         """Whichever it is."""
-        self.fake.fill(key(""), 5000, 10)
+        self.fake.fill(key(""), 1000, 20000)
         for page in (1, 2, 3):
             with self.subTest(page):
                 self.order("at Range", page, "end 14 away")
