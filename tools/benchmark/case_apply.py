@@ -6,11 +6,14 @@ import subprocess
 
 from harness import Growth, Row
 
+SIZES = (1000, 10000, 100000, 1000000)
+
 
 def rows(world, quick):
     program = os.path.join(world.build, "tools", "benchmark", "apply")
     points = []
-    for keys in (1000,) if quick else (1000, 10000, 100000, 1000000):
+    sizes = {world.at_most(keys) for keys in ((1000,) if quick else SIZES)}
+    for keys in sorted(sizes):
         ours, theirs = [], []
         for _ in range(world.repetitions):
             result = subprocess.run([program, str(keys), str(1000 if quick else 500000)],

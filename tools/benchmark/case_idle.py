@@ -12,7 +12,7 @@ NO_GROWTH = 1.001  # a page more or less of a stack
 
 def rows(world, quick):
     seconds = 1 if quick else world.idle_minutes * 60
-    count = 100 if quick else 1000000
+    count = world.at_most(100 if quick else 1000000)
     with world.own_etcd() as server:
         keys = many.fill(server, "/idle/", count)
         with world.mount(keys) as mounted:

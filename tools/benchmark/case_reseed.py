@@ -88,7 +88,7 @@ def reseeded(world, keys, count, mark):
 
 
 def rows(world, quick):
-    count = 1000 if quick else 500000
+    count = world.at_most(1000 if quick else 500000)
     with world.own_etcd(*PING) as server:
         keys = many.fill(server, "/reseed/", count)
         found = [reseeded(world, keys, count, f"{repetition}")

@@ -28,7 +28,7 @@ def with_etcd(server, read):
     return {**result, "etcd": cpu_seconds(server.process.pid) - before}
 
 
-def seed_rows(world, keys):
+def seed_rows(world, keys, count):
     page = alternative.fastest_page(world, keys, PAGES)
     name = f"Go client, {f'pages of {page:,}' if page else 'one request'}"
     ours, theirs = world.alternating(
@@ -39,7 +39,7 @@ def seed_rows(world, keys):
         return Row(what, unit, [one[field] * scale for one in ours],
                    [one[field] * scale for one in theirs], target, name)
 
-    yield row("seed of 500,000 keys, start to mounted", "s", "seconds", 1)
+    yield row(f"seed of {count:,} keys, start to mounted", "s", "seconds", 1)
     yield row("its peak memory", "MiB", "peak_kib", 0.6, 1 / 1024)
     yield row("etcd's CPU for it", "s", "etcd", None)
 
@@ -53,7 +53,7 @@ def etcd_peak(server, read):
     return (status_bytes(server.process.pid, "VmHWM") - before) / 2**20
 
 
-def etcd_rows(world, keys):
+def etcd_rows(world, keys, count):
     """Beside each size of page: in time, in etcd's CPU and in etcd's memory."""
     for page in PAGES:
         name = f"pages of {page:,}" if page else "one request"
@@ -61,7 +61,7 @@ def etcd_rows(world, keys):
             lambda: etcd_peak(keys.etcd, lambda: seeded(world, keys)),
             lambda page=page: etcd_peak(keys.etcd,
                                         lambda: alternative.ranged(world, keys, page)))
-        yield Row("etcd's memory for a seed of 500,000 keys", "MiB", ours, theirs, None, name)
+        yield Row(f"etcd's memory for a seed of {count:,} keys", "MiB", ours, theirs, None, name)
 
 
 def memory_row(world, count):
@@ -83,11 +83,12 @@ def memory_row(world, count):
 
 
 def rows(world, quick):
+    count = world.at_most(1000 if quick else 500000)
     with world.own_etcd() as server:
-        keys = many.fill(server, "/seed/", 1000 if quick else 500000)
+        keys = many.fill(server, "/seed/", count)
         if quick:
             with_etcd(server, lambda: seeded(world, keys))
         else:
-            yield from seed_rows(world, keys)
-            yield from etcd_rows(world, keys)
-    yield memory_row(world, 1000 if quick else 1000000)
+            yield from seed_rows(world, keys, count)
+            yield from etcd_rows(world, keys, count)
+    yield memory_row(world, world.at_most(1000 if quick else 1000000))

@@ -67,15 +67,17 @@ class World:
     .go           the alternative in Go; built when it is first asked for
     .tmpdir       of a tmpfs
     .repetitions  of each measurement
-    .idle_minutes of a mount that nothing happens to"""
+    .idle_minutes of a mount that nothing happens to
+    .at_most()    as many keys as the user lets a case have"""
 
-    def __init__(self, build, quick, repetitions, idle_minutes=1):
+    def __init__(self, build, quick, repetitions, idle_minutes=1, keys=None):
         self.etcdfs = os.path.join(build, "fs", "etcdfs")
         self.loops = os.path.join(build, "tools", "benchmark", "loops")
         self.build = build
         self.quick = quick
         self.repetitions = repetitions
         self.idle_minutes = idle_minutes
+        self._keys = keys
         self.tmpdir = None
         self.etcd = None
         self._go = None
@@ -97,6 +99,9 @@ class World:
             subprocess.run([os.path.join(HERE, "alternative", "build"), self._go], check=True,
                            stdin=subprocess.DEVNULL)
         return self._go
+
+    def at_most(self, count):
+        return min(count, self._keys or count)
 
     def directory(self):
         return tempfile.mkdtemp(dir=self.tmpdir)
