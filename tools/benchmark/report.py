@@ -15,6 +15,10 @@ def figure(number):
     return f"{number:.3g}" if abs(number) < 1000 else f"{number:,.0f}"
 
 
+def times(ratio):
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}"
+
+
 def verdict(row, ratio):
     if row.target is None:
         return ""
@@ -27,7 +31,7 @@ def cells(row, judged):
     return (row.what + (f" ({row.note})" if row.note else ""),
             f"{figure(statistics.median(row.ours))} {row.unit}",
             f"{figure(statistics.median(row.theirs))} {row.unit} ({row.theirs_name})",
-            f"{ratio:.2f}", f"{ratios[0]:.2f} to {ratios[-1]:.2f}",
+            times(ratio), f"{times(ratios[0])} to {times(ratios[-1])}",
             "" if row.target is None else f"{row.target:g}",
             verdict(row, ratio) if judged else "")
 
