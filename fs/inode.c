@@ -20,17 +20,19 @@
  */
 #include "inode.h"
 
+/* As small as the allocator's smallest: a listing makes one for each entry. */
 typedef struct {
-	Node *node; /* owned */
-	guint64 n_lookups;
-	gboolean retired;   /* it is in the table of older inodes */
-	gboolean key_lives; /* while retired */
-	gboolean unlinked;
+	guint64 nodeid; /* the key; node's */
+	Node *node;	/* owned */
+	guint64 n_lookups : 61;
+	guint64 retired : 1;   /* it is in the table of older inodes */
+	guint64 key_lives : 1; /* while retired */
+	guint64 unlinked : 1;
 } Inode;
 
 struct InodeTable {
 	GMutex lock;	    /* guards all that follows and every Inode */
-	GHashTable *inodes; /* &node->nodeid -> Inode, owned */
+	GHashTable *inodes; /* a set of Inode, owned, by nodeid */
 	GHashTable *older;  /* Node (owned, any of that entry) -> GPtrArray of Inode */
 	guint64 n_older;
 };
@@ -47,7 +49,7 @@ InodeTable *inode_table_new(Node *root)
 	InodeTable *table = g_new0(InodeTable, 1);
 
 	g_mutex_init(&table->lock);
-	table->inodes = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, inode_free);
+	table->inodes = g_hash_table_new_full(g_int64_hash, g_int64_equal, inode_free, NULL);
 	table->older = g_hash_table_new_full(node_entry_hash, node_entry_equal,
 					     (GDestroyNotify)node_unref,
 					     (GDestroyNotify)g_ptr_array_unref);
@@ -67,6 +69,7 @@ void inode_table_free(InodeTable *table)
 
 static Inode *find_locked(InodeTable *table, guint64 nodeid)
 {
+	/* Its first member is all that is compared. */
 	return g_hash_table_lookup(table->inodes, &nodeid);
 }
 
@@ -76,8 +79,9 @@ void inode_lookup(InodeTable *table, Node *node)
 	Inode *inode = find_locked(table, node->nodeid);
 	if (!inode) {
 		inode = g_new0(Inode, 1);
+		inode->nodeid = node->nodeid;
 		inode->node = node_ref(node);
-		g_hash_table_insert(table->inodes, &inode->node->nodeid, inode);
+		g_hash_table_add(table->inodes, inode);
 	}
 	inode->n_lookups++;
 	g_mutex_unlock(&table->lock);
@@ -218,7 +222,7 @@ GPtrArray *inode_all(InodeTable *table)
 
 	g_mutex_lock(&table->lock);
 	g_hash_table_iter_init(&iter, table->inodes);
-	while (g_hash_table_iter_next(&iter, NULL, &inode))
+	while (g_hash_table_iter_next(&iter, &inode, NULL))
 		g_ptr_array_add(nodes, node_ref(((Inode *)inode)->node));
 	g_mutex_unlock(&table->lock);
 	return nodes;
