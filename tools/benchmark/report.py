@@ -61,12 +61,15 @@ class Results:
             print("| " + " | ".join(cells(result, self.judged)) + " |", flush=True)
 
     def finish(self):
-        """The file, and a picture of what grows."""
+        """The file, and a picture of what grows.  The load at the end tells whether
+        somebody else came meanwhile."""
+        print(f"\n{machine()}", flush=True)
         path = os.path.join(self.directory, "results.json")
         with open(path, "w", encoding="utf-8") as out:
-            json.dump([{"case": case, "kind": type(result).__name__.lower(),
-                        **dataclasses.asdict(result)} for case, result in self.results],
-                      out, indent=1)
+            json.dump({"machine": machine(),
+                       "results": [{"case": case, "kind": type(result).__name__.lower(),
+                                    **dataclasses.asdict(result)}
+                                   for case, result in self.results]}, out, indent=1)
         growths = [result for _, result in self.results if isinstance(result, Growth)]
         if self.judged and growths:
             import plot  # what it needs is there only now
