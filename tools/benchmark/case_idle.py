@@ -6,7 +6,7 @@ import threading
 import many
 from harness import Row, cpu_seconds, status_bytes
 
-NO_CPU = 1e-4       # of one processor
+NO_CPU = 5e-4       # of one processor: below it top shows 0.0
 NO_GROWTH = 1.001  # a page more or less of a stack
 
 
