@@ -68,6 +68,15 @@ test_quiet() {
 	same "requests of the third look" "" "$asked"
 }
 
+# Of many that are read in turn few are asked for.
+test_ahead() {
+	put_all value. $(seq -w 40 | sed 's,^,d/,')
+	mount_etcdfs -d
+	same values 40 "$(cat "$mnt"/d/* | tr -dc . | wc -c)"
+	same "few READs" yes \
+		"$([ "$(grep -c 'fuse: read ino' "$log")" -lt 20 ] && echo yes)"
+}
+
 # What the kernel forgets by itself is found again, and is told of.
 test_forgotten() {
 	put_all 1 d/f d/g
