@@ -2,6 +2,7 @@
 """Events that nobody looks at, in process: see apply.c."""
 
 import os
+import statistics
 import subprocess
 
 from harness import Growth, Row
@@ -22,6 +23,6 @@ def rows(world, quick):
             for figures, figure in zip((ours, theirs), result.stdout.split(), strict=True):
                 figures.append(float(figure))
         yield Row(f"an event that nobody looks at, in process, {keys:,} keys", "ns", ours, theirs,
-                  None, "hash table", f"{1e9 / min(ours):,.0f} a second")
-        points.append((keys, min(ours)))
+                  None, "hash table", f"{1e9 / statistics.median(ours):,.0f} a second")
+        points.append((keys, statistics.median(ours)))
     yield Growth("event applied, in process", "ns", points)
