@@ -344,6 +344,12 @@ static void put_key(Tree *tree, const KeyValue *kv)
 		put_at(tree, &tree->path, &revisions, kv->value);
 		set_path_of_twin_of(tree, rest);
 		put_at(tree, &tree->twin, &twin->revisions, node_value(twin));
+	} else if (there) {
+		/* Found already: what most events are, a new value of a key. */
+		NodeName name = name_of(there);
+		Node *now = node_new_file(there->parent, &name, &revisions, kv->value);
+		now->slash = there->slash;
+		swing(tree, there, now);
 	} else {
 		put_at(tree, &tree->path, &revisions, kv->value);
 	}
