@@ -21,7 +21,7 @@ typedef struct {
 	const KeyValue *kvs;
 	gsize n_kvs;
 	gboolean more; /* the limit cut the range short */
-	gint64 count;  /* of the whole range, whatever the limit */
+	gint64 count;  /* from the key asked for to the end, whatever the limit */
 } EtcdRange;
 
 /* WatchResponse: exactly one of created, cancelled, events and progress (none

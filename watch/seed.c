@@ -8,6 +8,9 @@
  * PAGE_BYTES, and shrink again where values are long or the line is slow.  Nor may a
  * page become LARGE_BYTES if all its values are as long as the longest so far.  Where
  * a page does not come in time at all, the next seed stays below it.
+ *
+ * The last pages shrink, too: each to half of what is left, since memory is scarce
+ * when nearly all keys are there, and a walk to a near end is short.
  */
 #include "seed.h"
 
@@ -17,6 +20,8 @@
 #define GROWTH_MAX 1024
 #define PAGE_BYTES (16 * 1024 * 1024)
 #define LARGE_BYTES (8 * PAGE_BYTES)
+/* Not worth halving. */
+#define LAST_BYTES (2 * 1024 * 1024)
 /* Below this most of a page's time may be the walk, and says nothing. */
 #define PAGE_US (2 * G_TIME_SPAN_SECOND)
 
@@ -128,8 +133,12 @@ static gint64 page_longest(const EtcdRange *page)
 static gint64 next_limit(const Seed *seed, const EtcdRange *page, gint64 elapsed_us)
 {
 	gint64 n = page->n_kvs;
-	gint64 limit = MIN(n * GROWTH_MAX, PAGE_BYTES * n / MAX(page_bytes(page), 1));
+	gint64 bytes = MAX(page_bytes(page), 1);
+	gint64 limit = MIN(n * GROWTH_MAX, PAGE_BYTES * n / bytes);
 
+	/* of another count nothing follows */
+	if (page->count > n)
+		limit = MIN(limit, MAX((page->count - n) / 2, LAST_BYTES * n / bytes));
 	limit = MIN(limit, LARGE_BYTES / MAX(seed->longest, 1));
 	if (elapsed_us > PAGE_US)
 		limit = MIN(limit, PAGE_US * n / elapsed_us);

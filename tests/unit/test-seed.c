@@ -134,12 +134,13 @@ static void test_too_new(Fixture *fixture, gconstpointer data)
 	g_assert_cmpint(seed_take(&fixture->seed, &page, 1), ==, SEED_BROKEN);
 }
 
-static gint64 take_page(Seed *seed, gsize n, gsize len, gint64 elapsed_us)
+static gint64 take_page_of(Seed *seed, gsize n, gsize len, gint64 elapsed_us, gint64 count)
 {
 	g_autofree char *names = g_malloc(n * 8);
 	g_autofree KeyValue *kvs = g_new0(KeyValue, n);
-	EtcdRange page = {.header.revision = 1, .kvs = kvs, .n_kvs = n, .more = TRUE};
+	EtcdRange page = {.kvs = kvs, .n_kvs = n, .more = TRUE, .count = count};
 
+	page.header.revision = 1;
 	for (gsize i = 0; i < n; i++) {
 		g_snprintf(names + i * 8, 8, "a%06" G_GSIZE_FORMAT, i);
 		kvs[i].key = (KvBytes){(const guint8 *)names + i * 8, 7};
@@ -148,6 +149,11 @@ static gint64 take_page(Seed *seed, gsize n, gsize len, gint64 elapsed_us)
 	g_byte_array_set_size(seed->last, 0);
 	g_assert_cmpint(seed_take(seed, &page, elapsed_us), ==, SEED_MORE);
 	return seed->limit;
+}
+
+static gint64 take_page(Seed *seed, gsize n, gsize len, gint64 elapsed_us)
+{
+	return take_page_of(seed, n, len, elapsed_us, 0);
 }
 
 /* The limit after a first page of N keys whose values have LEN bytes. */
@@ -173,6 +179,27 @@ static void test_limit(Fixture *fixture, gconstpointer data)
 	g_assert_cmpint(limit_after(seed, 1, 1024 * 1024 * 1024, SECOND / 10), ==, 1);
 	/* and when the line is slow */
 	g_assert_cmpint(limit_after(seed, 1000, 93, 10 * SECOND), ==, 200);
+}
+
+/* The limit after a page of N keys with 100 bytes each, COUNT from its first to the end. */
+static gint64 limit_within(Seed *seed, gsize n, gint64 count)
+{
+	seed_restart(seed);
+	return take_page_of(seed, n, 93, SECOND / 10, count);
+}
+
+static void test_limit_at_the_end(Fixture *fixture, gconstpointer data)
+{
+	Seed *seed = &fixture->seed;
+
+	/* far away */
+	g_assert_cmpint(limit_within(seed, 1000, 1000000), ==, 167772);
+	/* half of what is left */
+	g_assert_cmpint(limit_within(seed, 1000, 201000), ==, 100000);
+	/* but no tiny pages */
+	g_assert_cmpint(limit_within(seed, 1000, 31000), ==, 20971);
+	/* and a count that cannot be is none */
+	g_assert_cmpint(limit_within(seed, 1000, 1000), ==, 167772);
 }
 
 /* A page that never came; smaller ones from then on, until a seed is done. */
@@ -207,6 +234,8 @@ int main(int argc, char **argv)
 	g_test_add("/seed/empty-key", Fixture, NULL, set_up, test_empty_key, tear_down);
 	g_test_add("/seed/too-new", Fixture, NULL, set_up, test_too_new, tear_down);
 	g_test_add("/seed/limit", Fixture, NULL, set_up, test_limit, tear_down);
+	g_test_add("/seed/limit-at-the-end", Fixture, NULL, set_up, test_limit_at_the_end,
+		   tear_down);
 	g_test_add("/seed/too-large", Fixture, NULL, set_up, test_too_large, tear_down);
 	return g_test_run();
 }
