@@ -24,7 +24,7 @@ static nlink_t link_count(InodeTable *inodes, const Node *node)
 	 * the watches on an inode when it drops the entry. */
 	if (inode_is_unlinked(inodes, node))
 		return 0;
-	return node->kind == NODE_DIR ? 2 + node->dir.n_dirs : 1;
+	return node->kind == NODE_DIR ? 2 + node->dir->n_dirs : 1;
 }
 
 void attr_fill_locked(const AttrConfig *config, InodeTable *inodes, const Node *node,

@@ -46,12 +46,12 @@ void diff_begin(Diff *diff)
  * revision. */
 static gboolean holds(const Node *node, const KeyValue *kv)
 {
-	const NodeRevisions *held = &node->revisions;
+	NodeRevisions held = node_revisions(node);
 	KvBytes value = node_value(node);
 
-	return held->mod_revision == kv->mod_revision &&
-	       held->create_revision == kv->create_revision && held->version == kv->version &&
-	       held->lease == kv->lease && value.len == kv->value.len &&
+	return held.mod_revision == kv->mod_revision &&
+	       held.create_revision == kv->create_revision && held.version == kv->version &&
+	       held.lease == kv->lease && value.len == kv->value.len &&
 	       (value.len == 0 || memcmp(value.data, kv->value.data, value.len) == 0);
 }
 

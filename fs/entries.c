@@ -58,12 +58,12 @@ static void count(Entries *entries, const Node *node, gint sign)
 {
 	if (node->kind == NODE_DIR) {
 		entries->n_dirs += sign;
-		node->parent->dir.n_dirs += sign;
+		node->parent->dir->n_dirs += sign;
 	} else {
 		entries->n_files += sign;
 		entries->value_bytes += (guint64)(sign * (gint64)node->value_len);
 	}
-	node->parent->dir.n_children += sign;
+	node->parent->dir->n_children += sign;
 }
 
 static void identify(Entries *entries, Node *node, guint64 offset)
@@ -76,7 +76,7 @@ static void identify(Entries *entries, Node *node, guint64 offset)
 
 void entries_link(Entries *entries, Node *node)
 {
-	NodeDir *dir = &node->parent->dir;
+	NodeDir *dir = node->parent->dir;
 
 	identify(entries, node, ++dir->last_offset);
 	g_hash_table_add(entries->index, node);
@@ -90,7 +90,7 @@ void entries_unlink(Entries *entries, Node *node)
 	Node *parent = node->parent;
 
 	count(entries, node, -1);
-	siblings_remove(&parent->dir.children, node);
+	siblings_remove(&parent->dir->children, node);
 	parent->mtime_ns = entries->stamp_ns;
 	node->linked = FALSE;
 	g_hash_table_remove(entries->index, node);
@@ -98,7 +98,7 @@ void entries_unlink(Entries *entries, Node *node)
 
 void entries_swing(Entries *entries, Node *old, Node *now)
 {
-	NodeDir *dir = &old->parent->dir;
+	NodeDir *dir = old->parent->dir;
 
 	identify(entries, now, old->offset);
 	siblings_replace(&dir->children, old, now);

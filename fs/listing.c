@@ -102,8 +102,9 @@ typedef struct {
 static gboolean walk_begin_locked(Walk *walk, const Node *dir)
 {
 	if (walk->at == 0)
-		*walk = (Walk){0, dir->dir.last_offset, dir->dir.n_children};
-	return walk->last_offset == dir->dir.last_offset && walk->n_children == dir->dir.n_children;
+		*walk = (Walk){0, dir->dir->last_offset, dir->dir->n_children};
+	return walk->last_offset == dir->dir->last_offset &&
+	       walk->n_children == dir->dir->n_children;
 }
 
 /* What BYTES of copy become with some more names; FALSE: there are none. */
@@ -114,7 +115,7 @@ static gboolean copied_some_locked(const Filler *f, const Node *dir, Walk *walk,
 	Node *node = NULL;
 	guint n = 0;
 
-	siblings_seek(&iter, dir->dir.children, walk->at);
+	siblings_seek(&iter, dir->dir->children, walk->at);
 	while (n++ < NAMES_AT_ONCE && (node = siblings_next(&iter))) {
 		*bytes = copied(f, page, *bytes, node_name(node));
 		walk->at = node->offset;
@@ -163,7 +164,7 @@ static gboolean add_children(Filler *f, Node *dir, guint64 offset)
 	tree_read_lock(f->fs->tree);
 	gboolean shown = !withheld_is_on(f->fs->withheld);
 	node_set_listed_locked(dir);
-	siblings_seek(&iter, dir->dir.children, offset);
+	siblings_seek(&iter, dir->dir->children, offset);
 	while (shown && (node = siblings_next(&iter)) && add_node(f, node))
 		;
 	tree_read_unlock(f->fs->tree);

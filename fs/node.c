@@ -4,51 +4,112 @@
 #include <string.h>
 
 #include "names.h"
+#include "packed.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-static Node *node_new(NodeKind kind, Node *parent, const NodeName *name, KvBytes value)
+/* What is packed: 0 for most keys. */
+enum {
+	NUMBER_RAW_LEN, /* a cut name (names.h): the key bytes that it stands for */
+	NUMBER_LATER,	/* mod_revision less create_revision */
+	NUMBER_UPDATES, /* version less 1 */
+	NUMBER_LEASE,
+};
+
+/* With TAIL_LEN bytes at RET_TAIL, for the caller to fill. */
+static Node *node_new(NodeKind kind, Node *parent, const NodeName *name,
+		      const guint64 numbers[PACKED_N], gsize tail_len, guint8 **ret_tail)
 {
-	gsize size = G_STRUCT_OFFSET(Node, bytes) + name->len + 1 + name->raw.len + value.len;
-	/* A whole struct even where name and value are shorter than its padding. */
-	Node *node = g_malloc(MAX(size, sizeof(Node)));
-	memset(node, 0, sizeof(Node));
+	guint8 widths = packed_widths(numbers);
+	gsize head_len = name->len + 1 + packed_size(widths) + name->raw.len;
+	Node *node = g_malloc(sizeof(Node) + head_len + tail_len);
+	guint8 *at = (guint8 *)node->bytes;
 
 	g_assert(name->len < NODE_NAME_SIZE);
-	node->ref_count = 1;
-	node->parent = parent ? node_ref(parent) : NULL;
-	node->kind = (guint8)kind;
-	node->name_len = (guint8)name->len;
-	node->raw_len = (guint32)name->raw.len;
-	node->value_len = (guint32)value.len;
-
-	char *end = node->bytes;
-	memcpy(end, name->name, name->len);
-	end += name->len;
-	*end++ = '\0';
+	*node = (Node){
+	    .ref_count = 1,
+	    .parent = parent ? node_ref(parent) : NULL,
+	    .kind = kind,
+	    .name_len = (guint8)name->len,
+	    .widths = widths,
+	};
+	memcpy(at, name->name, name->len);
+	at += name->len;
+	*at++ = '\0';
+	at = packed_write(at, numbers);
 	if (name->raw.len > 0)
-		memcpy(end, name->raw.data, name->raw.len);
-	end += name->raw.len;
-	if (value.len > 0)
-		memcpy(end, value.data, value.len);
+		memcpy(at, name->raw.data, name->raw.len);
+	*ret_tail = at + name->raw.len;
 	return node;
 }
 
 Node *node_new_file(Node *parent, const NodeName *name, const NodeRevisions *revisions,
 		    KvBytes value)
 {
-	Node *node = node_new(NODE_FILE, parent, name, value);
-	node->revisions = *revisions;
+	/* unsigned: any two revisions have a difference */
+	guint64 created = (guint64)revisions->create_revision;
+	guint64 numbers[PACKED_N] = {
+	    [NUMBER_RAW_LEN] = name->raw.len,
+	    [NUMBER_LATER] = (guint64)revisions->mod_revision - created,
+	    [NUMBER_UPDATES] = (guint64)revisions->version - 1,
+	    [NUMBER_LEASE] = (guint64)revisions->lease,
+	};
+	guint8 *tail;
+	Node *node = node_new(NODE_FILE, parent, name, numbers, value.len, &tail);
+
+	node->create_revision = revisions->create_revision;
+	node->value_len = (guint32)value.len;
+	if (value.len > 0)
+		memcpy(tail, value.data, value.len);
 	return node;
 }
 
 Node *node_new_dir(Node *parent, const NodeName *name)
 {
-	Node *node = node_new(NODE_DIR, parent, name, (KvBytes){NULL, 0});
+	guint64 numbers[PACKED_N] = {[NUMBER_RAW_LEN] = name->raw.len};
+	gsize align = G_ALIGNOF(NodeDir);
+	guint8 *tail;
+	Node *node = node_new(NODE_DIR, parent, name, numbers, sizeof(NodeDir) + align - 1, &tail);
+
+	node->dir = (NodeDir *)(((guintptr)tail + align - 1) & ~(align - 1));
 	/* "." and ".." have the offsets before. */
-	node->dir.last_offset = 2;
+	*node->dir = (NodeDir){.last_offset = 2};
 	return node;
+}
+
+static const guint8 *read_numbers(const Node *node, guint64 ret_numbers[PACKED_N])
+{
+	return packed_read((const guint8 *)node->bytes + node->name_len + 1, node->widths,
+			   ret_numbers);
+}
+
+KvBytes node_raw(const Node *node)
+{
+	guint64 numbers[PACKED_N];
+	const guint8 *raw = read_numbers(node, numbers);
+
+	return (KvBytes){raw, numbers[NUMBER_RAW_LEN]};
+}
+
+KvBytes node_value(const Node *node)
+{
+	KvBytes raw = node_raw(node);
+
+	return (KvBytes){raw.data + raw.len, node->value_len};
+}
+
+NodeRevisions node_revisions(const Node *node)
+{
+	guint64 numbers[PACKED_N];
+
+	read_numbers(node, numbers);
+	return (NodeRevisions){
+	    .create_revision = node->create_revision,
+	    .mod_revision = (gint64)((guint64)node->create_revision + numbers[NUMBER_LATER]),
+	    .version = (gint64)(numbers[NUMBER_UPDATES] + 1),
+	    .lease = (gint64)numbers[NUMBER_LEASE],
+	};
 }
 
 Node *node_ref(Node *node)
@@ -102,7 +163,7 @@ gboolean node_is_dir_value(const Node *node)
 gboolean node_same_key(const Node *a, const Node *b)
 {
 	return a->kind == NODE_FILE && b->kind == NODE_FILE &&
-	       a->revisions.create_revision == b->revisions.create_revision;
+	       a->create_revision == b->create_revision;
 }
 
 static void append_raw_component(const Node *node, GByteArray *out)
@@ -134,15 +195,15 @@ enum { LISTED_EVER = 1, LISTED_LATELY = 2 };
 
 void node_set_listed_locked(Node *dir)
 {
-	g_atomic_int_set(&dir->dir.listed, LISTED_EVER | LISTED_LATELY);
+	g_atomic_int_set(&dir->dir->listed, LISTED_EVER | LISTED_LATELY);
 }
 
 gboolean node_was_listed(Node *dir)
 {
-	return g_atomic_int_get(&dir->dir.listed) != 0;
+	return g_atomic_int_get(&dir->dir->listed) != 0;
 }
 
 gboolean node_take_listed(Node *dir)
 {
-	return (g_atomic_int_and(&dir->dir.listed, LISTED_EVER) & LISTED_LATELY) != 0;
+	return (g_atomic_int_and(&dir->dir->listed, LISTED_EVER) & LISTED_LATELY) != 0;
 }

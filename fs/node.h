@@ -5,14 +5,17 @@
  * to it.  A directory node lives as long as the directory does.
  *
  * Nodes are laid out for a million keys: one allocation holds the struct, the
- * name and the value, and nothing but pointers is shared.  A node keeps its
- * parent alive, so that the key of a replaced or deleted node can still be told.
+ * name and the value, and nothing but pointers is shared.  What most keys do not
+ * have, or only as a small number, takes no more room than that (packed.h).  A
+ * node keeps its parent alive, so that the key of a replaced or deleted node can
+ * still be told.
  *
- * Of a key's memory, beyond the last component and the value, 100 bytes are the
- * struct, 1 the NUL, 8 to 23 malloc's header and rounding to 16, and 13 to 26
- * the slot in the index of entries.h: 12 bytes (a pointer and a hash), in a
- * table of a power of two.  The links to the siblings are in the struct.
- * An inode exists only for what the kernel knows.
+ * Of a key's memory, beyond the last component and the value, 72 bytes are the
+ * struct, 1 the NUL, 0 or 8 revisions after the first (16 with a lease), 8 to 23
+ * malloc's header and rounding to 16, and 13 to 26 the slot in the index of
+ * entries.h: 12 bytes (a pointer and a hash), in a table of a power of two.  The
+ * links to the siblings are in the struct.  An inode exists only for what the
+ * kernel knows.
  */
 #ifndef NODE_H
 #define NODE_H
@@ -53,16 +56,16 @@ struct Node {
 	Node *right;	 /* tree lock: siblings.c */
 	gint64 mtime_ns; /* since the epoch; a file's is immutable, a directory's: tree lock */
 	union {
-		NodeRevisions revisions; /* file: immutable */
-		NodeDir dir;		 /* directory: tree lock */
+		gint64 create_revision; /* file: immutable */
+		NodeDir *dir;		/* directory: the pointer immutable, the rest tree lock */
 	};
 	guint32 value_len; /* immutable, so all that follows */
-	guint32 raw_len;   /* a cut name (names.h): the key bytes that it stands for */
-	guint8 kind;	   /* NodeKind */
-	guint8 slash;	   /* the key had a leading slash that its path has not */
+	guint8 kind : 1;   /* NodeKind */
+	guint8 slash : 1;  /* the key had a leading slash that its path has not */
 	guint8 linked;	   /* tree lock: the tree has an entry that leads here */
 	guint8 name_len;
-	char bytes[]; /* name, NUL, raw, value */
+	guint8 widths; /* of the numbers */
+	char bytes[];  /* name, NUL, numbers (node.c), raw; then value or NodeDir */
 };
 
 /* The longest name, NUL included, and room for it behind a Node on the stack. */
@@ -91,17 +94,12 @@ static inline const char *node_name(const Node *node)
 	return node->bytes;
 }
 
-static inline KvBytes node_raw(const Node *node)
-{
-	return (KvBytes){(const guint8 *)node->bytes + node->name_len + 1, node->raw_len};
-}
+/* Borrowed, valid as long as a reference is held; so the next. */
+KvBytes node_raw(const Node *node);
+KvBytes node_value(const Node *node);
 
-/* Borrowed, valid as long as a reference is held. */
-static inline KvBytes node_value(const Node *node)
-{
-	return (KvBytes){(const guint8 *)node->bytes + node->name_len + 1 + node->raw_len,
-			 node->value_len};
-}
+/* Of a file. */
+NodeRevisions node_revisions(const Node *node);
 
 /* A random number, the same throughout the process: with it in every hash, nobody
  * can choose names that collide. */

@@ -33,7 +33,7 @@ static gboolean follows(const Node *file, guint64 offset)
 {
 	SiblingsIter iter;
 
-	siblings_seek(&iter, file->parent->dir.children, offset);
+	siblings_seek(&iter, file->parent->dir->children, offset);
 	for (guint i = 0; i < NEAR; i++) {
 		const Node *next = siblings_next(&iter);
 		if (next == file || !next)
@@ -71,7 +71,7 @@ static GPtrArray *collect(SequenceRun *run, const Node *dir, gboolean *ret_end)
 	gsize bytes = 0;
 	Node *node = NULL;
 
-	siblings_seek(&iter, dir->dir.children, run->offset);
+	siblings_seek(&iter, dir->dir->children, run->offset);
 	for (guint i = 0; i < run->reach && bytes < SEQUENCE_MAX_BYTES; i++) {
 		node = siblings_next(&iter);
 		if (!node)

@@ -238,7 +238,7 @@ static void unlink_file(Tree *tree, Node *file)
 	node_ref(file);
 	entries_unlink(&tree->entries, file);
 	/* Above one, there is more than `.value` left. */
-	if (dir->dir.n_children <= 1)
+	if (dir->dir->n_children <= 1)
 		g_ptr_array_add(tree->shrunk, node_ref(dir));
 	report(tree, file, NULL);
 }
@@ -246,7 +246,8 @@ static void unlink_file(Tree *tree, Node *file)
 /* A new file node with the content of FILE for another name. */
 static Node *copy_file(const Node *file, Node *parent, const NodeName *name)
 {
-	Node *copy = node_new_file(parent, name, &file->revisions, node_value(file));
+	NodeRevisions revisions = node_revisions(file);
+	Node *copy = node_new_file(parent, name, &revisions, node_value(file));
 	copy->slash = file->slash;
 	return copy;
 }
@@ -287,7 +288,7 @@ static Node *need_dir(Tree *tree, Node *parent, const NodeName *name, gboolean s
 
 	if (!node) {
 		node = node_new_dir(parent, name);
-		node->slash = (guint8)slash;
+		node->slash = slash != 0;
 		return link_new(tree, node);
 	}
 	return node->kind == NODE_DIR ? node : file_to_dir(tree, node);
@@ -322,7 +323,7 @@ static void put_at(Tree *tree, const NamesPath *path, const NodeRevisions *revis
 	Node *old = child(tree, dir, &name);
 	Node *now = node_new_file(dir, &name, revisions, value);
 
-	now->slash = (guint8)path->slash;
+	now->slash = path->slash != 0;
 	if (old)
 		swing(tree, old, now);
 	else
@@ -341,9 +342,10 @@ static void put_key(Tree *tree, const KeyValue *kv)
 		put_at(tree, &tree->twin, &revisions, kv->value);
 	} else if (there && !slash && there->slash) {
 		g_autoptr(Node) twin = node_ref(there);
+		NodeRevisions held = node_revisions(twin);
 		put_at(tree, &tree->path, &revisions, kv->value);
 		set_path_of_twin_of(tree, rest);
-		put_at(tree, &tree->twin, &twin->revisions, node_value(twin));
+		put_at(tree, &tree->twin, &held, node_value(twin));
 	} else if (there) {
 		/* Found already: what most events are, a new value of a key. */
 		NodeName name = name_of(there);
@@ -393,7 +395,7 @@ static void prune(Tree *tree, Node *dir)
 		g_autoptr(Node) keep = node_ref(dir);
 		Node *value = child(tree, dir, &dir_value_name);
 
-		if (dir->dir.n_children > (value ? 1 : 0))
+		if (dir->dir->n_children > (value ? 1 : 0))
 			return;
 		if (value) {
 			dir_to_file(tree, dir, value);
@@ -412,8 +414,8 @@ gboolean tree_check(Tree *tree, const KvBatch *batch)
 	for (gsize i = 0; i < batch->n_events; i++) {
 		const KvEvent *event = &batch->events[i];
 		const Node *held = tree_find(tree, event->kv.key);
-		gint64 created = held ? held->revisions.create_revision : event->kv.mod_revision;
-		gint64 version = held ? held->revisions.version + 1 : 1;
+		gint64 created = held ? held->create_revision : event->kv.mod_revision;
+		gint64 version = held ? node_revisions(held).version + 1 : 1;
 
 		if (event->type == KV_DELETE
 			? !held
@@ -428,8 +430,8 @@ gboolean tree_holds(Tree *tree, const KvEvent *event)
 	const Node *held = tree_find(tree, event->kv.key);
 
 	if (event->type == KV_DELETE)
-		return !held || held->revisions.create_revision > event->kv.mod_revision;
-	return held && held->revisions.mod_revision >= event->kv.mod_revision;
+		return !held || held->create_revision > event->kv.mod_revision;
+	return held && node_revisions(held).mod_revision >= event->kv.mod_revision;
 }
 
 void tree_apply_locked(Tree *tree, const KvEvent *events, gsize n_events, gint64 revision,

@@ -45,22 +45,22 @@ static GByteArray *get_key(const Subject *s)
 
 static GByteArray *get_create_revision(const Subject *s)
 {
-	return bytes_from_int(s->node->revisions.create_revision);
+	return bytes_from_int(node_revisions(s->node).create_revision);
 }
 
 static GByteArray *get_mod_revision(const Subject *s)
 {
-	return bytes_from_int(s->node->revisions.mod_revision);
+	return bytes_from_int(node_revisions(s->node).mod_revision);
 }
 
 static GByteArray *get_version(const Subject *s)
 {
-	return bytes_from_int(s->node->revisions.version);
+	return bytes_from_int(node_revisions(s->node).version);
 }
 
 static GByteArray *get_lease(const Subject *s)
 {
-	gint64 lease = s->node->revisions.lease;
+	gint64 lease = node_revisions(s->node).lease;
 	return lease ? bytes_from_hex((guint64)lease) : NULL;
 }
 

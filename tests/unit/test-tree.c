@@ -90,7 +90,7 @@ static void walk_dir(Walk *walk, Node *dir, const char *prefix)
 	guint64 offset = 2;
 	Node *node;
 
-	siblings_seek(&iter, dir->dir.children, 0);
+	siblings_seek(&iter, dir->dir->children, 0);
 	while ((node = siblings_next(&iter))) {
 		char *path = g_strdup_printf("%s%s%s", prefix, *prefix ? "/" : "", node_name(node));
 		g_assert_true(node->linked);
@@ -100,15 +100,15 @@ static void walk_dir(Walk *walk, Node *dir, const char *prefix)
 		n++;
 		if (node->kind == NODE_DIR) {
 			n_dirs++;
-			g_assert_cmpuint(node->dir.n_children, >, 0);
+			g_assert_cmpuint(node->dir->n_children, >, 0);
 			walk_dir(walk, node, path);
 		} else {
 			g_hash_table_insert(walk->files, g_strdup(path), node);
 		}
 		g_assert_true(g_hash_table_insert(walk->nodes, path, node_ref(node)));
 	}
-	g_assert_cmpuint(n, ==, dir->dir.n_children);
-	g_assert_cmpuint(n_dirs, ==, dir->dir.n_dirs);
+	g_assert_cmpuint(n, ==, dir->dir->n_children);
+	g_assert_cmpuint(n_dirs, ==, dir->dir->n_dirs);
 }
 
 static void walk_init(Walk *walk, Tree *tree)
