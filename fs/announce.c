@@ -115,12 +115,13 @@ void announcer_free(Announcer *announcer)
 	g_free(announcer);
 }
 
+/* These two with the inode table's lock, too. */
 static gboolean is_of_interest_locked(Announcer *announcer, const Node *node)
 {
 	InodeTable *inodes = announcer->teller.inodes;
 
-	return pending_has(&announcer->pending, node) || inode_is_known(inodes, node->parent) ||
-	       inode_has_older(inodes, node);
+	return pending_has(&announcer->pending, node) ||
+	       inode_is_known_locked(inodes, node->parent) || inode_has_older_locked(inodes, node);
 }
 
 static void push_locked(Announcer *announcer, const TreeChange *change)
@@ -135,7 +136,7 @@ static void push_locked(Announcer *announcer, const TreeChange *change)
 		return;
 	}
 	pending_push(&announcer->pending, old, now,
-		     old && inode_is_known(announcer->teller.inodes, old));
+		     old && inode_is_known_locked(announcer->teller.inodes, old));
 	if (now && now->kind == NODE_DIR)
 		young_add(&announcer->young, now);
 }
@@ -189,11 +190,15 @@ static void apply_locked(Announcer *announcer, gint64 revision)
 
 void announcer_push(Announcer *announcer, const GArray *changes, gint64 revision)
 {
+	InodeTable *inodes = announcer->teller.inodes;
+
 	g_mutex_lock(&announcer->lock);
 	announcer->pending.now_us = g_get_monotonic_time();
 	keep_shown_locked(announcer);
+	inode_table_lock(inodes);
 	for (guint i = 0; i < changes->len; i++)
 		push_locked(announcer, &g_array_index(changes, TreeChange, i));
+	inode_table_unlock(inodes);
 	apply_locked(announcer, revision);
 	g_mutex_unlock(&announcer->lock);
 }

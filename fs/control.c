@@ -220,7 +220,7 @@ static void keep_status_locked(Control *control, const KeyspaceStatus *status)
 /* STATUS may be NULL: only the state is another. */
 static void change_locked(Control *control, const KeyspaceStatus *status, KeyspaceState state)
 {
-	g_autoptr(GArray) changes = tree_changes_new();
+	g_autoptr(GArray) changes = tree_changes_new(1);
 	gboolean same = control->status.state == state;
 	/* Who watches the directory need not have looked at the file. */
 	Node *before = same ? NULL : node_ref(refresh_locked(control, STATUS, NULL));

@@ -54,6 +54,11 @@ Node *entries_lookup(const Entries *entries, Node *dir, const char *name, gsize 
 	return g_hash_table_lookup(entries->index, &probe.node);
 }
 
+gboolean entries_has(const Entries *entries, const Node *node)
+{
+	return g_hash_table_contains(entries->index, node);
+}
+
 static void count(Entries *entries, const Node *node, gint sign)
 {
 	if (node->kind == NODE_DIR) {

@@ -38,6 +38,9 @@ void entries_stamp(Entries *entries, gint64 now_ns);
 /* Borrowed; NULL if there is none.  LEN is without a NUL. */
 Node *entries_lookup(const Entries *entries, Node *dir, const char *name, gsize len);
 
+/* Whether there is an entry with NODE's name in its parent. */
+gboolean entries_has(const Entries *entries, const Node *node);
+
 /* Makes NODE (new, not linked) an entry of its parent; gives it nodeid and
  * offset, and a directory its mtime.  Takes over the reference. */
 void entries_link(Entries *entries, Node *node);

@@ -125,10 +125,25 @@ Node *inode_get(InodeTable *table, guint64 nodeid)
 	return node;
 }
 
+void inode_table_lock(InodeTable *table)
+{
+	g_mutex_lock(&table->lock);
+}
+
+void inode_table_unlock(InodeTable *table)
+{
+	g_mutex_unlock(&table->lock);
+}
+
+gboolean inode_is_known_locked(InodeTable *table, const Node *node)
+{
+	return find_locked(table, node->nodeid) != NULL;
+}
+
 gboolean inode_is_known(InodeTable *table, const Node *node)
 {
 	g_mutex_lock(&table->lock);
-	gboolean known = find_locked(table, node->nodeid) != NULL;
+	gboolean known = inode_is_known_locked(table, node);
 	g_mutex_unlock(&table->lock);
 	return known;
 }
@@ -146,25 +161,35 @@ static void join_older_locked(InodeTable *table, Inode *inode, gboolean key_live
 	table->n_older++;
 }
 
-void inode_retire(InodeTable *table, Node *node, gboolean key_lives)
+static GPtrArray *find_older_locked(InodeTable *table, const Node *entry)
 {
-	g_mutex_lock(&table->lock);
-	GPtrArray *older = key_lives ? NULL : g_hash_table_lookup(table->older, node);
+	/* Mostly there are none, and then the name need not be hashed. */
+	if (g_hash_table_size(table->older) == 0)
+		return NULL;
+	return g_hash_table_lookup(table->older, entry);
+}
+
+void inode_retire_locked(InodeTable *table, Node *node, gboolean key_lives)
+{
+	GPtrArray *older = key_lives ? NULL : find_older_locked(table, node);
 	for (guint i = 0; older && i < older->len; i++)
 		((Inode *)older->pdata[i])->key_lives = FALSE;
 
 	Inode *inode = find_locked(table, node->nodeid);
 	if (inode)
 		join_older_locked(table, inode, key_lives);
+}
+
+void inode_retire(InodeTable *table, Node *node, gboolean key_lives)
+{
+	g_mutex_lock(&table->lock);
+	inode_retire_locked(table, node, key_lives);
 	g_mutex_unlock(&table->lock);
 }
 
-gboolean inode_has_older(InodeTable *table, const Node *entry)
+gboolean inode_has_older_locked(InodeTable *table, const Node *entry)
 {
-	g_mutex_lock(&table->lock);
-	gboolean has = g_hash_table_contains(table->older, entry);
-	g_mutex_unlock(&table->lock);
-	return has;
+	return find_older_locked(table, entry) != NULL;
 }
 
 GPtrArray *inode_older(InodeTable *table, const Node *entry, gboolean key_lives)
@@ -172,7 +197,7 @@ GPtrArray *inode_older(InodeTable *table, const Node *entry, gboolean key_lives)
 	GPtrArray *nodes = g_ptr_array_new_with_free_func((GDestroyNotify)node_unref);
 
 	g_mutex_lock(&table->lock);
-	GPtrArray *older = g_hash_table_lookup(table->older, entry);
+	GPtrArray *older = find_older_locked(table, entry);
 	for (guint i = 0; older && i < older->len; i++) {
 		Inode *inode = older->pdata[i];
 		if (inode->key_lives == key_lives)

@@ -37,20 +37,24 @@ static KeyspaceTree *of(Keyspace *keyspace)
 /* With the write lock: nodes that no entry leads to any more. */
 static void retire_locked(KeyspaceTree *self, const GArray *changes)
 {
+	inode_table_lock(self->inodes);
 	for (guint i = 0; i < changes->len; i++) {
 		const TreeChange *change = &g_array_index(changes, TreeChange, i);
 		if (change->old)
-			inode_retire(self->inodes, change->old,
-				     change->now && node_same_key(change->old, change->now));
+			inode_retire_locked(self->inodes, change->old,
+					    change->now && node_same_key(change->old, change->now));
 	}
+	inode_table_unlock(self->inodes);
 }
 
-static void apply(KeyspaceTree *self, const KvEvent *events, gsize n_events, gint64 revision)
+/* Readers wait for this: what can be done before is in PREPARED, and memory is freed after. */
+static void apply(KeyspaceTree *self, const KvEvent *events, gsize n_events, GArray *prepared,
+		  gint64 revision)
 {
-	g_autoptr(GArray) changes = tree_changes_new();
+	g_autoptr(GArray) changes = tree_changes_new((guint)n_events);
 
 	tree_write_lock(self->tree);
-	tree_apply_locked(self->tree, events, n_events, revision, changes);
+	tree_apply_locked(self->tree, events, n_events, prepared, revision, changes);
 	retire_locked(self, changes);
 	announcer_push(self->announcer, changes, revision);
 	tree_write_unlock(self->tree);
@@ -77,7 +81,7 @@ static void put_page(KeyspaceTree *self, const KeyValue *kvs, gsize n_kvs)
 		for (gsize i = 0; i < n; i++)
 			puts[i] = (KvEvent){KV_PUT, kvs[at + i]};
 		tree_write_lock(self->tree);
-		tree_apply_locked(self->tree, puts, n, self->seed_revision, NULL);
+		tree_apply_locked(self->tree, puts, n, NULL, self->seed_revision, NULL);
 		tree_write_unlock(self->tree);
 	}
 }
@@ -118,7 +122,8 @@ static void seed_end(Keyspace *keyspace)
 		gsize n_events;
 		const KvEvent *events = diff_end(self->diff, &n_events);
 		announcer_rewind(self->announcer, self->seed_revision);
-		apply(self, events, n_events, self->seed_revision);
+		g_autoptr(GArray) prepared = tree_prepare(self->tree, events, n_events);
+		apply(self, events, n_events, prepared, self->seed_revision);
 		diff_begin(self->diff);
 	}
 	self->seeded = TRUE;
@@ -141,10 +146,11 @@ static void count_batch(Meters *meters, const KvBatch *batch)
 static KeyspaceVerdict apply_batch(Keyspace *keyspace, const KvBatch *batch)
 {
 	KeyspaceTree *self = of(keyspace);
+	g_autoptr(GArray) prepared = tree_prepare(self->tree, batch->events, batch->n_events);
 
-	if (!tree_check(self->tree, batch))
+	if (!tree_check(prepared, batch))
 		return KEYSPACE_EVENT_LOST;
-	apply(self, batch->events, batch->n_events, batch->revision);
+	apply(self, batch->events, batch->n_events, prepared, batch->revision);
 	count_batch(self->meters, batch);
 	return KEYSPACE_APPLIED;
 }

@@ -40,6 +40,9 @@ void pending_record_free(PendingRecord *record)
 
 static PendingRecord *find(const Pending *pending, const Node *node)
 {
+	/* Mostly there are none, and then the name need not be hashed. */
+	if (g_hash_table_size(pending->records) == 0)
+		return NULL;
 	PendingRecord probe = {.entry = (Node *)node};
 	return g_hash_table_lookup(pending->records, &probe);
 }

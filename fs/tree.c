@@ -34,6 +34,7 @@ struct Tree {
 	NamesPath path;	   /* of the key in hand */
 	NamesPath twin;	   /* of its twin */
 	GByteArray *rest;  /* scratch: the twin's key less the prefix */
+	gboolean twins;	   /* there was one, some time: see twin_moves_to */
 	GPtrArray *shrunk; /* directories (owned) that lost entries in this revision */
 	GArray *changes;   /* borrowed for the time of tree_apply_locked; may be NULL */
 };
@@ -45,9 +46,9 @@ static void change_clear(gpointer p)
 	node_unref(change->now);
 }
 
-GArray *tree_changes_new(void)
+GArray *tree_changes_new(guint n)
 {
-	GArray *changes = g_array_new(FALSE, FALSE, sizeof(TreeChange));
+	GArray *changes = g_array_sized_new(FALSE, FALSE, sizeof(TreeChange), n);
 	g_array_set_clear_func(changes, change_clear);
 	return changes;
 }
@@ -330,28 +331,47 @@ static void put_at(Tree *tree, const NamesPath *path, const NodeRevisions *revis
 		link_new(tree, now);
 }
 
+static NodeRevisions revisions_of(const KeyValue *kv)
+{
+	return (NodeRevisions){kv->create_revision, kv->mod_revision, kv->version, kv->lease};
+}
+
+/* A new value of the key that FILE holds, for the same entry. */
+static Node *new_value(const Node *file, const KeyValue *kv)
+{
+	NodeName name = name_of(file);
+	NodeRevisions revisions = revisions_of(kv);
+	Node *now = node_new_file(file->parent, &name, &revisions, kv->value);
+
+	now->slash = file->slash;
+	return now;
+}
+
+static void put_twin(Tree *tree, const NodeRevisions *revisions, KvBytes value)
+{
+	tree->twins = TRUE;
+	put_at(tree, &tree->twin, revisions, value);
+}
+
 static void put_key(Tree *tree, const KeyValue *kv)
 {
-	NodeRevisions revisions = {kv->create_revision, kv->mod_revision, kv->version, kv->lease};
+	NodeRevisions revisions = revisions_of(kv);
 	KvBytes rest = set_path(tree, kv->key);
 	gboolean slash = tree->path.slash;
 	Node *there = file_at(tree, &tree->path);
 
 	if (there && slash && !there->slash) {
 		set_twin_path(tree, rest);
-		put_at(tree, &tree->twin, &revisions, kv->value);
+		put_twin(tree, &revisions, kv->value);
 	} else if (there && !slash && there->slash) {
 		g_autoptr(Node) twin = node_ref(there);
 		NodeRevisions held = node_revisions(twin);
 		put_at(tree, &tree->path, &revisions, kv->value);
 		set_path_of_twin_of(tree, rest);
-		put_at(tree, &tree->twin, &held, node_value(twin));
+		put_twin(tree, &held, node_value(twin));
 	} else if (there) {
 		/* Found already: what most events are, a new value of a key. */
-		NodeName name = name_of(there);
-		Node *now = node_new_file(there->parent, &name, &revisions, kv->value);
-		now->slash = there->slash;
-		swing(tree, there, now);
+		swing(tree, there, new_value(there, kv));
 	} else {
 		put_at(tree, &tree->path, &revisions, kv->value);
 	}
@@ -361,6 +381,8 @@ static void put_key(Tree *tree, const KeyValue *kv)
  * still is; FALSE if there is none. */
 static gboolean twin_moves_to(Tree *tree, Node *there, KvBytes rest)
 {
+	if (!tree->twins)
+		return FALSE;
 	set_path_of_twin_of(tree, rest);
 	Node *twin = file_at(tree, &tree->twin);
 	if (!twin)
@@ -407,13 +429,79 @@ static void prune(Tree *tree, Node *dir)
 	}
 }
 
+/* --- Before the lock --------------------------------------------------------- */
+
+/* The file for a key that is not there, if its directory is and has no such name. */
+static Node *prepare_new(Tree *tree, const NamesPath *path, const KeyValue *kv)
+{
+	NodeRevisions revisions = revisions_of(kv);
+	Node *dir = tree->entries.root;
+
+	for (gsize i = 0; i < path->n_components; i++) {
+		NodeName name = component(path, i);
+		Node *node = child(tree, dir, &name);
+		if (!node && i + 1 == path->n_components) {
+			Node *file = node_new_file(dir, &name, &revisions, kv->value);
+			file->slash = path->slash != 0;
+			return file;
+		}
+		if (!node || node->kind != NODE_DIR)
+			return NULL;
+		dir = node;
+	}
+	return NULL;
+}
+
+static TreeChange prepare(Tree *tree, const KvEvent *event)
+{
+	Node *file = tree_find(tree, event->kv.key);
+
+	if (event->type == KV_DELETE)
+		return (TreeChange){file ? node_ref(file) : NULL, NULL};
+	if (file)
+		return (TreeChange){node_ref(file), new_value(file, &event->kv)};
+	return (TreeChange){NULL, prepare_new(tree, &tree->path, &event->kv)};
+}
+
+GArray *tree_prepare(Tree *tree, const KvEvent *events, gsize n_events)
+{
+	GArray *prepared = tree_changes_new((guint)n_events);
+
+	for (gsize i = 0; i < n_events; i++) {
+		TreeChange change = prepare(tree, &events[i]);
+		g_array_append_val(prepared, change);
+	}
+	return prepared;
+}
+
+/* FALSE: nothing was prepared, or an event before this one has interfered.  A file that
+ * is still linked is still where its key leads; a name that is still free is still the new
+ * file's, since directories only go at the end. */
+static gboolean apply_prepared(Tree *tree, TreeChange *prepared)
+{
+	Node *old = prepared->old, *now = prepared->now;
+
+	if (old && (!old->linked || (!now && tree->twins)))
+		return FALSE;
+	if (!old && (!now || entries_has(&tree->entries, now)))
+		return FALSE;
+	prepared->now = NULL;
+	if (!now)
+		unlink_file(tree, old);
+	else if (old)
+		swing(tree, old, now);
+	else
+		link_new(tree, now);
+	return TRUE;
+}
+
 /* --- A whole revision ------------------------------------------------------ */
 
-gboolean tree_check(Tree *tree, const KvBatch *batch)
+gboolean tree_check(const GArray *prepared, const KvBatch *batch)
 {
 	for (gsize i = 0; i < batch->n_events; i++) {
 		const KvEvent *event = &batch->events[i];
-		const Node *held = tree_find(tree, event->kv.key);
+		const Node *held = g_array_index(prepared, TreeChange, i).old;
 		gint64 created = held ? held->create_revision : event->kv.mod_revision;
 		gint64 version = held ? node_revisions(held).version + 1 : 1;
 
@@ -434,17 +522,22 @@ gboolean tree_holds(Tree *tree, const KvEvent *event)
 	return held && node_revisions(held).mod_revision >= event->kv.mod_revision;
 }
 
-void tree_apply_locked(Tree *tree, const KvEvent *events, gsize n_events, gint64 revision,
-		       GArray *changes)
+static void apply_event(Tree *tree, const KvEvent *event)
+{
+	if (event->type == KV_PUT)
+		put_key(tree, &event->kv);
+	else
+		delete_key(tree, event->kv.key);
+}
+
+void tree_apply_locked(Tree *tree, const KvEvent *events, gsize n_events, GArray *prepared,
+		       gint64 revision, GArray *changes)
 {
 	tree->changes = changes;
 	entries_stamp(&tree->entries, g_get_real_time() * 1000);
-	for (gsize i = 0; i < n_events; i++) {
-		if (events[i].type == KV_PUT)
-			put_key(tree, &events[i].kv);
-		else
-			delete_key(tree, events[i].kv.key);
-	}
+	for (gsize i = 0; i < n_events; i++)
+		if (!prepared || !apply_prepared(tree, &g_array_index(prepared, TreeChange, i)))
+			apply_event(tree, &events[i]);
 	for (guint i = 0; i < tree->shrunk->len; i++)
 		prune(tree, tree->shrunk->pdata[i]);
 	g_ptr_array_set_size(tree->shrunk, 0);

@@ -23,7 +23,7 @@ static void put(Tree *tree, KeyValue kv)
 {
 	KvEvent event = {KV_PUT, kv};
 	tree_write_lock(tree);
-	tree_apply_locked(tree, &event, 1, kv.mod_revision, NULL);
+	tree_apply_locked(tree, &event, 1, NULL, kv.mod_revision, NULL);
 	tree_write_unlock(tree);
 }
 

@@ -19,7 +19,7 @@ static void put(Fixture *f, const char *key, gsize len)
 	g_autofree guint8 *value = g_malloc0(len);
 	KvEvent event = {KV_PUT, {{(const guint8 *)key, strlen(key)}, {value, len}, 1, 1, 1, 0}};
 
-	tree_apply_locked(f->tree, &event, 1, 1, NULL);
+	tree_apply_locked(f->tree, &event, 1, NULL, 1, NULL);
 }
 
 static void set_up(Fixture *f, gconstpointer data)

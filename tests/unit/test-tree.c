@@ -226,14 +226,11 @@ static char *random_key(GRand *rand)
 	return g_string_free(key, FALSE);
 }
 
-/* Adds one random event on a key that the revision has not touched yet. */
-static void add_random_event(GRand *rand, GHashTable *keys, GHashTable *touched, GPtrArray *owned,
-			     GArray *events, gint64 revision)
+static void add_random_event(GRand *rand, GHashTable *keys, GPtrArray *owned, GArray *events,
+			     gint64 revision)
 {
 	char *key = random_key(rand);
 	g_ptr_array_add(owned, key);
-	if (!g_hash_table_add(touched, key))
-		return;
 
 	KvEvent event;
 	if (g_rand_int_range(rand, 0, 5) < 3) {
@@ -250,18 +247,22 @@ static void add_random_event(GRand *rand, GHashTable *keys, GHashTable *touched,
 
 static void random_revision(GRand *rand, Tree *tree, GHashTable *keys, gint64 revision)
 {
-	g_autoptr(GHashTable) touched = g_hash_table_new(g_str_hash, g_str_equal);
 	g_autoptr(GPtrArray) owned = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GArray) events = g_array_new(FALSE, FALSE, sizeof(KvEvent));
-	g_autoptr(GArray) changes = tree_changes_new();
+	g_autoptr(GArray) changes = tree_changes_new(1);
+	g_autoptr(GArray) prepared = NULL;
 	Walk before, after;
 
 	for (gint n = g_rand_int_range(rand, 1, 12); n > 0; n--)
-		add_random_event(rand, keys, touched, owned, events, revision);
+		add_random_event(rand, keys, owned, events, revision);
+
+	const KvEvent *all = (KvEvent *)(void *)events->data;
 
 	walk_init(&before, tree);
+	if (g_rand_boolean(rand))
+		prepared = tree_prepare(tree, all, events->len);
 	tree_write_lock(tree);
-	tree_apply_locked(tree, (KvEvent *)(void *)events->data, events->len, revision, changes);
+	tree_apply_locked(tree, all, events->len, prepared, revision, changes);
 	tree_write_unlock(tree);
 	walk_init(&after, tree);
 	check_tree(tree, keys, &after);
@@ -292,9 +293,10 @@ static void test_random(void)
 
 static GArray *apply(Tree *tree, const KvEvent *events, gsize n, gint64 revision)
 {
-	GArray *changes = tree_changes_new();
+	GArray *changes = tree_changes_new(1);
+	g_autoptr(GArray) prepared = tree_prepare(tree, events, n);
 	tree_write_lock(tree);
-	tree_apply_locked(tree, events, n, revision, changes);
+	tree_apply_locked(tree, events, n, prepared, revision, changes);
 	tree_write_unlock(tree);
 	return changes;
 }
@@ -365,13 +367,56 @@ static void test_directory_survives_transaction(void)
 	tree_free(tree);
 }
 
+/* EVENTS, of one revision, on a tree of the keys d/a, e and e/f. */
+static void together(const KvEvent *events, gsize n, const char *expected)
+{
+	Tree *tree = tree_new(bytes(""));
+	KvEvent first[] = {put("d/a", "1", 1), put("e", "1", 1), put("e/f", "1", 1)};
+
+	g_array_unref(apply(tree, first, G_N_ELEMENTS(first), 1));
+	g_autoptr(GArray) changes = apply(tree, events, n, 2);
+	g_autofree char *text = describe(changes);
+	g_assert_cmpstr(text, ==, expected);
+	tree_free(tree);
+}
+
+#define TOGETHER(expected, ...)                                                                    \
+	do {                                                                                       \
+		KvEvent events_[] = {__VA_ARGS__};                                                 \
+		together(events_, G_N_ELEMENTS(events_), expected);                                \
+	} while (0)
+
+/* What was prepared for an event is of no use when one before it did something else. */
+static void test_interference(void)
+{
+	TOGETHER("ff d/a, ff d/a", put("d/a", "2", 2), put("d/a", "3", 2));
+	TOGETHER("f- d/a, +f d/a", del("d/a"), put("d/a", "3", 2));
+	TOGETHER("ff d/a, f- d/a, d- d", put("d/a", "2", 2), del("d/a"));
+	TOGETHER("f- d/a, d- d", del("d/a"), del("d/a"));
+	TOGETHER("+f d/b, ff d/b", put("d/b", "2", 2), put("d/b", "3", 2));
+	TOGETHER("+f d/b, f- d/b", put("d/b", "2", 2), del("d/b"));
+	TOGETHER("+d n, +f n/a, f- n/a, d- n", put("n/a", "2", 2), del("n/a"));
+	TOGETHER("+f n, fd n, +f n/.value, +f n/a", put("n", "2", 2), put("n/a", "2", 2));
+	TOGETHER("+d n, +f n/a, +f n/.value", put("n/a", "2", 2), put("n", "2", 2));
+	TOGETHER("fd d/a, +f d/a/.value, +f d/a/b, ff d/a/.value", put("d/a/b", "2", 2),
+		 put("d/a", "2", 2));
+	TOGETHER("fd d/a, +f d/a/.value, +f d/a/b, f- d/a/.value", put("d/a/b", "2", 2),
+		 del("d/a"));
+	TOGETHER("ff e/.value, f- e/f, f- e/.value, df e", put("e", "2", 2), del("e/f"));
+	TOGETHER("f- e/.value, f- e/f, +f e/.value, f- e/.value, df e", del("e"), del("e/f"),
+		 put("e", "2", 2));
+	TOGETHER("+f x, ff x, +f %2Fx, ff x, f- %2Fx", put("/x", "2", 2), put("x", "2", 2),
+		 del("x"));
+}
+
 static gboolean check_one(Tree *tree, KvEvent event, gint64 create, gint64 mod, gint64 version)
 {
 	event.kv.create_revision = create;
 	event.kv.mod_revision = mod;
 	event.kv.version = version;
 	KvBatch batch = {mod, &event, 1};
-	return tree_check(tree, &batch);
+	g_autoptr(GArray) prepared = tree_prepare(tree, &event, 1);
+	return tree_check(prepared, &batch);
 }
 
 static void test_continuity(void)
@@ -419,6 +464,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/tree/twins", test_twins);
 	g_test_add_func("/tree/directory-survives-transaction",
 			test_directory_survives_transaction);
+	g_test_add_func("/tree/interference", test_interference);
 	g_test_add_func("/tree/continuity", test_continuity);
 	g_test_add_func("/tree/deep", test_deep);
 	g_test_add_func("/tree/random", test_random);
