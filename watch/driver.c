@@ -217,13 +217,20 @@ static void do_ask(Driver *driver, AskKind ask, GBytes *message)
 	send_out(driver);
 }
 
+static void ask_page(Driver *driver)
+{
+	do_ask(driver, ASK_PAGE, seed_request(&driver->seed));
+}
+
 static void do_read_page(Driver *driver, gboolean first)
 {
 	if (first) {
 		metering_seed_begin(&driver->metering);
 		seed_restart(&driver->seed);
 	}
-	do_ask(driver, ASK_PAGE, seed_request(&driver->seed));
+	/* or feed_page was ahead of it */
+	if (!driver->request)
+		ask_page(driver);
 }
 
 /* Without an anchor the range's first key is asked for, there or not: the header
@@ -459,6 +466,8 @@ static const RpcEvents token_events = {token_message, token_ended};
 static gboolean decode_answer(Driver *driver, const guint8 *bytes, gsize len)
 {
 	switch (driver->ask) {
+	case ASK_PAGE:
+		return wire_outline_decode(&driver->answer, bytes, len, &driver->outline);
 	case ASK_PROBE:
 		return wire_probe_decode(&driver->answer, bytes, len, &driver->page);
 	case ASK_VERSION:
@@ -526,12 +535,30 @@ static void feed_request_failure(Driver *driver, EtcdFailure failure, const char
 	feed_failure(driver, RESUME_FAILED, failure, reason);
 }
 
+/* FALSE: it is no page that etcd gives. */
+static gboolean decode_page(Driver *driver, Arena *arena)
+{
+	gboolean whole = wire_outline_fill(arena, &driver->outline, &driver->page);
+
+	/* it may be large, and the keys are copies */
+	arena_clear(&driver->answer);
+	return whole && seed_check(&driver->seed, &driver->page);
+}
+
+/* The next page is asked for before this one is decoded: etcd need not wait for that.
+ * Not so behind the first, with which resume.c may find that this is another etcd. */
 static void feed_page(Driver *driver)
 {
-	const EtcdRange *page = &driver->page;
+	g_auto(Arena) arena = {0};
+	EtcdRange *page = &driver->page;
+	gboolean first = driver->seed.last->len == 0;
 	gint64 elapsed_us = g_get_monotonic_time() - driver->requested_us;
+	SeedVerdict verdict = seed_take(&driver->seed, &driver->outline, elapsed_us);
 
-	if (seed_take(&driver->seed, page, elapsed_us) == SEED_BROKEN) {
+	if (verdict == SEED_MORE && !first)
+		ask_page(driver);
+	arena_init(&arena, 2 * driver->answer_len);
+	if (verdict == SEED_BROKEN || !decode_page(driver, &arena)) {
 		feed_failure(driver, RESUME_FAILED, ETCD_AWAY, "etcd's answer makes no sense");
 		return;
 	}

@@ -47,9 +47,10 @@ typedef struct {
 	AskKind ask;
 	GBytes *message;     /* of the request, to be sent again if need be */
 	RpcCall *request;    /* or for the token that it needs; NULL: none */
-	gboolean answered;   /* it has an answer, in `page` or `version` */
+	gboolean answered;   /* it has an answer, in `outline`, `page` or `version` */
 	gint64 requested_us; /* when it went out */
-	EtcdRange page;	     /* valid during request_ended; so the next two */
+	EtcdOutline outline; /* of a page; valid during request_ended, so the next two */
+	EtcdRange page;
 	const char *version;
 	Audit audit;
 	Arena answer;

@@ -24,6 +24,16 @@ typedef struct {
 	gint64 count;  /* from the key asked for to the end, whatever the limit */
 } EtcdRange;
 
+/* RangeResponse, of which no more is decoded than it takes to ask for what follows. */
+typedef struct {
+	EtcdHeader header;
+	const KvBytes *kvs; /* as they came */
+	gsize n_kvs;
+	KvBytes last; /* the key of the last; empty: there is none */
+	gboolean more;
+	gint64 count;
+} EtcdOutline;
+
 /* WatchResponse: exactly one of created, cancelled, events and progress (none
  * of the others), except that a watch refused at once is created and canceled. */
 typedef struct {

@@ -31,6 +31,7 @@ void seed_init(Seed *seed, const KeyRange *range, gint64 pinned)
 	    .range = range,
 	    .pinned = pinned,
 	    .last = g_byte_array_new(),
+	    .before = g_byte_array_new(),
 	    .limit_max = G_MAXINT64,
 	};
 	seed_restart(seed);
@@ -39,6 +40,7 @@ void seed_init(Seed *seed, const KeyRange *range, gint64 pinned)
 void seed_clear(Seed *seed)
 {
 	g_clear_pointer(&seed->last, g_byte_array_unref);
+	g_clear_pointer(&seed->before, g_byte_array_unref);
 }
 
 void seed_restart(Seed *seed)
@@ -47,6 +49,7 @@ void seed_restart(Seed *seed)
 	seed->limit = MIN(FIRST_LIMIT, seed->limit_max);
 	seed->longest = 0;
 	g_byte_array_set_size(seed->last, 0);
+	g_byte_array_set_size(seed->before, 0);
 }
 
 void seed_too_large(Seed *seed)
@@ -88,7 +91,7 @@ static int key_compare(KvBytes a, KvBytes b)
 /* Ascending, none twice, also across pages; an empty key cannot be. */
 static gboolean page_ascends(const Seed *seed, const EtcdRange *page)
 {
-	KvBytes last = key_range_bytes(seed->last);
+	KvBytes last = key_range_bytes(seed->before);
 
 	for (gsize i = 0; i < page->n_kvs; i++) {
 		if (key_compare(last, page->kvs[i].key) >= 0)
@@ -107,30 +110,25 @@ static gboolean page_is_of(gint64 revision, const EtcdRange *page)
 	return TRUE;
 }
 
-static gint64 key_bytes(const KeyValue *kv)
-{
-	return (gint64)(kv->key.len + kv->value.len);
-}
-
-static gint64 page_bytes(const EtcdRange *page)
+static gint64 page_bytes(const EtcdOutline *page)
 {
 	gint64 bytes = 0;
 
 	for (gsize i = 0; i < page->n_kvs; i++)
-		bytes += key_bytes(&page->kvs[i]);
+		bytes += (gint64)page->kvs[i].len;
 	return bytes;
 }
 
-static gint64 page_longest(const EtcdRange *page)
+static gint64 page_longest(const EtcdOutline *page)
 {
 	gint64 longest = 0;
 
 	for (gsize i = 0; i < page->n_kvs; i++)
-		longest = MAX(longest, key_bytes(&page->kvs[i]));
+		longest = MAX(longest, (gint64)page->kvs[i].len);
 	return longest;
 }
 
-static gint64 next_limit(const Seed *seed, const EtcdRange *page, gint64 elapsed_us)
+static gint64 next_limit(const Seed *seed, const EtcdOutline *page, gint64 elapsed_us)
 {
 	gint64 n = page->n_kvs;
 	gint64 bytes = MAX(page_bytes(page), 1);
@@ -145,29 +143,35 @@ static gint64 next_limit(const Seed *seed, const EtcdRange *page, gint64 elapsed
 	return CLAMP(limit, 1, seed->limit_max);
 }
 
-SeedVerdict seed_take(Seed *seed, const EtcdRange *page, gint64 elapsed_us)
+static void set_last(Seed *seed, KvBytes key)
 {
-	const KeyValue *last;
+	GByteArray *spare = seed->before;
 
-	if (page->header.revision <= 0 || !page_ascends(seed, page))
-		return SEED_BROKEN;
-	if (page->more && page->n_kvs == 0)
+	seed->before = seed->last;
+	seed->last = spare;
+	g_byte_array_set_size(seed->last, 0);
+	g_byte_array_append(seed->last, key.data, (guint)key.len);
+}
+
+SeedVerdict seed_take(Seed *seed, const EtcdOutline *page, gint64 elapsed_us)
+{
+	if (page->header.revision <= 0 || (page->more && page->n_kvs == 0))
 		return SEED_BROKEN;
 	if (seed->revision == 0)
 		seed->revision = page->header.revision;
-	if (!page_is_of(seed->revision, page))
-		return SEED_BROKEN;
+	set_last(seed, page->last);
 	if (!page->more) {
 		seed->limit_max = G_MAXINT64;
 		return SEED_DONE;
 	}
-
-	last = &page->kvs[page->n_kvs - 1];
-	g_byte_array_set_size(seed->last, 0);
-	g_byte_array_append(seed->last, last->key.data, last->key.len);
 	seed->longest = MAX(seed->longest, page_longest(page));
 	seed->limit = next_limit(seed, page, elapsed_us);
 	return SEED_MORE;
+}
+
+gboolean seed_check(const Seed *seed, const EtcdRange *page)
+{
+	return page_ascends(seed, page) && page_is_of(seed->revision, page);
 }
 
 const KeyValue *seed_newest(const EtcdRange *page)

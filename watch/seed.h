@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* seed.h - the paged range read, all pages at one revision.
  *
- * Says what to ask for next and judges what came; who calls does the asking.
+ * Says what to ask for next and judges what came; who calls does the asking.  A
+ * page is judged in two steps, so that etcd can be at the next one while the keys of
+ * this one are decoded: its outline says what follows, seed_check whether it was right.
  * The revision is that of the first page's header, unless it is pinned: from then
  * on it is in every request, and later headers, which tell of a store that has
  * moved on, are not looked at.
@@ -18,6 +20,7 @@ typedef struct {
 	gint64 pinned;	       /* the revision to read; 0: whichever is the newest */
 	gint64 revision;       /* 0 before the first page, if it is not pinned */
 	GByteArray *last;      /* last key so far; empty: none */
+	GByteArray *before;    /* the same, before the last page */
 	gint64 limit;	       /* keys to ask for next */
 	gint64 longest;	       /* bytes of the longest key and value so far */
 	gint64 limit_max;      /* never more, until a seed is done */
@@ -43,7 +46,11 @@ void seed_too_large(Seed *seed);
 GBytes *seed_request(const Seed *seed);
 
 /* PAGE answered that request after ELAPSED_US. */
-SeedVerdict seed_take(Seed *seed, const EtcdRange *page, gint64 elapsed_us);
+SeedVerdict seed_take(Seed *seed, const EtcdOutline *page, gint64 elapsed_us);
+
+/* Whether the keys of the page taken last are some that etcd can give; if not, the
+ * seed is lost. */
+gboolean seed_check(const Seed *seed, const EtcdRange *page);
 
 /* The key on PAGE that changed last; NULL: there is none. */
 const KeyValue *seed_newest(const EtcdRange *page);

@@ -180,6 +180,67 @@ gboolean wire_range_decode(Arena *arena, const guint8 *data, gsize len, EtcdRang
 	return TRUE;
 }
 
+static gboolean packed_decode(Arena *arena, KvBytes packed, KeyValue *ret)
+{
+	ProtobufCAllocator allocator = allocator_for(arena);
+	Mvccpb__KeyValue *kv = mvccpb__key_value__unpack(&allocator, packed.len, packed.data);
+
+	if (!kv)
+		return FALSE;
+	*ret = kv_decode(kv);
+	return TRUE;
+}
+
+static EtcdOutline outline_decode(Arena *arena, const Etcdserverpb__RangeOutline *message)
+{
+	KvBytes *kvs = arena_alloc(arena, message->n_kvs * sizeof(*kvs));
+
+	for (gsize i = 0; i < message->n_kvs; i++)
+		kvs[i] = from_binary(message->kvs[i]);
+	return (EtcdOutline){
+	    .header = header_decode(message->header),
+	    .kvs = kvs,
+	    .n_kvs = message->n_kvs,
+	    .more = message->more,
+	    .count = message->count,
+	};
+}
+
+gboolean wire_outline_decode(Arena *arena, const guint8 *data, gsize len, EtcdOutline *ret)
+{
+	ProtobufCAllocator allocator = allocator_for(arena);
+	Etcdserverpb__RangeOutline *message;
+	EtcdOutline outline;
+	KeyValue last = {0};
+
+	message = etcdserverpb__range_outline__unpack(&allocator, len, data);
+	if (!message || !header_is_sane(message->header))
+		return FALSE;
+	outline = outline_decode(arena, message);
+	if (outline.n_kvs > 0 && !packed_decode(arena, outline.kvs[outline.n_kvs - 1], &last))
+		return FALSE;
+	outline.last = last.key;
+	*ret = outline;
+	return TRUE;
+}
+
+gboolean wire_outline_fill(Arena *arena, const EtcdOutline *outline, EtcdRange *ret)
+{
+	KeyValue *kvs = arena_alloc(arena, outline->n_kvs * sizeof(*kvs));
+
+	for (gsize i = 0; i < outline->n_kvs; i++)
+		if (!packed_decode(arena, outline->kvs[i], &kvs[i]))
+			return FALSE;
+	*ret = (EtcdRange){
+	    .header = outline->header,
+	    .kvs = kvs,
+	    .n_kvs = outline->n_kvs,
+	    .more = outline->more,
+	    .count = outline->count,
+	};
+	return TRUE;
+}
+
 gboolean wire_probe_decode(Arena *arena, const guint8 *data, gsize len, EtcdRange *ret)
 {
 	ProtobufCAllocator allocator = allocator_for(arena);

@@ -44,6 +44,9 @@ GBytes *wire_status_encode(void);
 /* Decode LEN bytes to ARENA.  FALSE, with *RET untouched, when they are not
  * that message, or an event has no key or a type of its own. */
 gboolean wire_range_decode(Arena *arena, const guint8 *data, gsize len, EtcdRange *ret);
+/* The same in two steps: of the keys the first decodes none but the last. */
+gboolean wire_outline_decode(Arena *arena, const guint8 *data, gsize len, EtcdOutline *ret);
+gboolean wire_outline_fill(Arena *arena, const EtcdOutline *outline, EtcdRange *ret);
 gboolean wire_watch_decode(Arena *arena, const guint8 *data, gsize len, EtcdWatch *ret);
 /* TxnResponse: its header, with the keys of its first answer. */
 gboolean wire_probe_decode(Arena *arena, const guint8 *data, gsize len, EtcdRange *ret);

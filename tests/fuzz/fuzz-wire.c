@@ -30,16 +30,22 @@ static void run_range(const guint8 *data, gsize len)
 	g_auto(Arena) arena = {0};
 	KeyRange range;
 	Seed seed;
+	EtcdOutline outline;
 	EtcdRange page;
 
-	if (!wire_range_decode(&arena, data, len, &page))
+	if (wire_range_decode(&arena, data, len, &page))
+		touch_range(&page);
+	if (!wire_outline_decode(&arena, data, len, &outline))
 		return;
-	touch_range(&page);
 
 	key_range_init(&range, (KvBytes){0});
 	seed_init(&seed, &range, 0);
-	if (seed_take(&seed, &page, 1) == SEED_MORE)
+	if (seed_take(&seed, &outline, 1) == SEED_MORE)
 		g_bytes_unref(seed_request(&seed));
+	if (wire_outline_fill(&arena, &outline, &page)) {
+		touch_range(&page);
+		seed_check(&seed, &page);
+	}
 	seed_clear(&seed);
 	key_range_clear(&range);
 }

@@ -107,6 +107,7 @@ static void test_watch_request(void)
 
 /* header { cluster_id 1, member_id 2, revision 9, raft_term 3 } */
 #define HEADER "\x0a\x08\x08\x01\x10\x02\x18\x09\x20\x03"
+#define LAST_REVISION "\xff\xff\xff\xff\xff\xff\xff\xff\x7f"
 
 static void test_range_response(void)
 {
@@ -138,6 +139,51 @@ static void test_range_response(void)
 	g_assert_cmpint(range.kvs[0].lease, ==, 6);
 	assert_bytes(range.kvs[1].key, "z", 1);
 	assert_bytes(range.kvs[1].value, "", 0);
+}
+
+/* What is there before the keys are decoded, and what is then. */
+static void test_outline(void)
+{
+	g_auto(Arena) arena = {0};
+	EtcdOutline outline;
+	EtcdRange range;
+
+	g_assert_true(
+	    wire_outline_decode(&arena,
+				BYTES(HEADER "\x12\x09\x0a\x01\x61\x18\x05\x2a\x02\x76\x00"
+					     "\x12\x03\x0a\x01\x7a\x18\x01\x20\x80\x08"),
+				&outline));
+	g_assert_cmpint(outline.header.revision, ==, 9);
+	g_assert_true(outline.more);
+	g_assert_cmpint(outline.count, ==, 1024);
+	g_assert_cmpuint(outline.n_kvs, ==, 2);
+	g_assert_cmpuint(outline.kvs[0].len, ==, 9);
+	assert_bytes(outline.last, "z", 1);
+
+	g_assert_true(wire_outline_fill(&arena, &outline, &range));
+	g_assert_cmpint(range.header.revision, ==, 9);
+	g_assert_true(range.more);
+	g_assert_cmpint(range.count, ==, 1024);
+	g_assert_cmpuint(range.n_kvs, ==, 2);
+	assert_bytes(range.kvs[0].key, "a", 1);
+	assert_bytes(range.kvs[0].value, "v\0", 2);
+	g_assert_cmpint(range.kvs[0].mod_revision, ==, 5);
+	assert_bytes(range.kvs[1].key, "z", 1);
+}
+
+static void test_outline_broken(void)
+{
+	g_auto(Arena) arena = {0};
+	EtcdOutline outline;
+	EtcdRange range;
+
+	g_assert_false(wire_outline_decode(&arena, BYTES("\x12\x05\x0a"), &outline));
+	g_assert_false(wire_outline_decode(&arena, BYTES("\x0a\x0a\x18" LAST_REVISION), &outline));
+	/* the last key, and one before it */
+	g_assert_false(wire_outline_decode(&arena, BYTES("\x12\x02\x0a\x05"), &outline));
+	g_assert_true(
+	    wire_outline_decode(&arena, BYTES("\x12\x02\x0a\x05\x12\x03\x0a\x01\x7a"), &outline));
+	g_assert_false(wire_outline_fill(&arena, &outline, &range));
 }
 
 static void test_range_response_empty(void)
@@ -337,7 +383,6 @@ static void test_hostile(void)
 }
 
 /* There is none after it to watch from. */
-#define LAST_REVISION "\xff\xff\xff\xff\xff\xff\xff\xff\x7f"
 
 static void test_last_revision(void)
 {
@@ -390,6 +435,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/wire/range/response", test_range_response);
 	g_test_add_func("/wire/range/response-empty", test_range_response_empty);
 	g_test_add_func("/wire/range/response-count", test_range_response_count);
+	g_test_add_func("/wire/range/outline", test_outline);
+	g_test_add_func("/wire/range/outline-broken", test_outline_broken);
 	g_test_add_func("/wire/probe/request", test_probe_request);
 	g_test_add_func("/wire/probe/response", test_probe_response);
 	g_test_add_func("/wire/probe/response-empty", test_probe_response_empty);
