@@ -81,7 +81,7 @@ static void program_init(Program *program, const Options *options, const MountCo
 	    .attr = attr_config(options->uid, options->gid, options->fmask, options->dmask,
 				options->executable, mount_checks_announcer(config)),
 	    .generation = g_random_int(),
-	    .no_open = config->privileged,
+	    .read_only = config->privileged,
 	};
 }
 

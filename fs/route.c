@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "control.h"
@@ -37,11 +38,13 @@ static void close_fd(int *fd)
  * or created there since; else closes it. */
 static int verified(const Route *route, int fd, guint64 nodeid)
 {
-	struct stat st;
+	struct statx stx;
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) == 0 && st.st_dev == route->dev && st.st_ino == nodeid)
+	/* Neither of the two ever changes, so the daemon need not be asked. */
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &stx) == 0 &&
+	    makedev(stx.stx_dev_major, stx.stx_dev_minor) == route->dev && stx.stx_ino == nodeid)
 		return fd;
 	close(fd);
 	return -ESTALE;

@@ -145,6 +145,20 @@ class Quiet(case.MountTest):
         self.assertEqual([], [request for request in asked if '"f2"' in request])
         self.assertLessEqual(len(asked), 2, asked)
 
+    def test_what_telling_a_change_costs(self):
+        """Of the daemon its announcer wants the new name and its time, and no more."""
+        events = self.watcher()
+        events.add(self.mounted.join("d"), inotify.CLOSE_WRITE)
+
+        def change():
+            self.keys.put("d/f1", "new")
+            events.until(lambda event: True)
+        change()
+        but = () if privileged() else (*self.OPENING, "opendir", "releasedir")
+        asked = [match[1] for match in map(REQUEST.match, self.requests(change, 3))
+                 if match[1] not in but]
+        self.assertEqual(["lookup", "setattr"] * 3, asked)
+
     def test_a_name_that_comes_ends_the_negative_entry(self):
         self.assertFalse(os.path.exists(self.mounted.join("d", "later")))
         self.keys.put("d/later", "1")
