@@ -180,12 +180,12 @@ gint64 announcer_shown(Announcer *announcer)
 	return shown;
 }
 
-static void apply_locked(Announcer *announcer, gint64 revision)
+/* Whether the thread is to be woken; without the lock, or it would wait for that. */
+static gboolean apply_locked(Announcer *announcer, gint64 revision)
 {
 	announcer->applied = MAX(announcer->applied, revision);
 	tell_shown_locked(announcer);
-	if (!g_queue_is_empty(&announcer->pending.stale))
-		g_cond_signal(&announcer->wake);
+	return !g_queue_is_empty(&announcer->pending.stale);
 }
 
 void announcer_push(Announcer *announcer, const GArray *changes, gint64 revision)
@@ -199,15 +199,19 @@ void announcer_push(Announcer *announcer, const GArray *changes, gint64 revision
 	for (guint i = 0; i < changes->len; i++)
 		push_locked(announcer, &g_array_index(changes, TreeChange, i));
 	inode_table_unlock(inodes);
-	apply_locked(announcer, revision);
+	gboolean wake = apply_locked(announcer, revision);
 	g_mutex_unlock(&announcer->lock);
+	if (wake)
+		g_cond_signal(&announcer->wake);
 }
 
 void announcer_progress(Announcer *announcer, gint64 revision)
 {
 	g_mutex_lock(&announcer->lock);
-	apply_locked(announcer, revision);
+	gboolean wake = apply_locked(announcer, revision);
 	g_mutex_unlock(&announcer->lock);
+	if (wake)
+		g_cond_signal(&announcer->wake);
 }
 
 void announcer_rewind(Announcer *announcer, gint64 revision)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* entries.h - which node each name in each directory leads to.
  *
- * One hash table for the whole tree finds a child by (directory, name); the
- * siblings of each directory are kept in readdir order beside it.  A change
+ * Hash tables for the whole tree find a child by (directory, name); the
+ * siblings of each directory are kept in readdir order beside them.  A change
  * costs the same in a tree of any size.  All functions need the tree lock: the
  * write lock where they change something.
  */
@@ -16,8 +16,12 @@
 #define ENTRIES_ROOT_NODEID 1
 #define ENTRIES_FIRST_NODEID 16
 
+/* A table grows at once, under the lock. */
+#define ENTRIES_TABLES 64
+
 typedef struct {
-	GHashTable *index; /* set of Node, by node_entry_hash; owns a reference */
+	/* Sets of Node, by node_entry_hash, that own a reference; which one: entries.c. */
+	GHashTable *index[ENTRIES_TABLES];
 	Node *root;
 	guint64 n_files;
 	guint64 n_dirs;	     /* the root included */
@@ -34,6 +38,10 @@ guint64 entries_next_nodeid(void);
 /* Every change until the next call has this time: the clock's, but always later
  * than the last, so that mtimes are strictly increasing. */
 void entries_stamp(Entries *entries, gint64 now_ns);
+
+/* Calls FUNC, which must not change anything, for each file, in no order. */
+void entries_foreach_file(const Entries *entries, void (*func)(Node *file, gpointer data),
+			  gpointer data);
 
 /* Borrowed; NULL if there is none.  LEN is without a NUL. */
 Node *entries_lookup(const Entries *entries, Node *dir, const char *name, gsize len);

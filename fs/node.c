@@ -9,6 +9,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+/* With so many last bytes of their names different, entries are still of one region. */
+#define REGION_BYTES 2
+
 /* What is packed: 0 for most keys. */
 enum {
 	NUMBER_RAW_LEN, /* a cut name (names.h): the key bytes that it stands for */
@@ -138,13 +141,24 @@ guint64 node_seed(void)
 	return seed;
 }
 
-guint node_entry_hash(gconstpointer p)
+/* Of the name's first LEN bytes in its directory. */
+static guint name_hash(const Node *node, gsize len)
 {
-	const Node *node = p;
 	/* The odd factor spreads neighbouring nodeids over the seed's bits. */
 	guint64 seed = node_seed() ^
 		       (node->parent->nodeid * G_GUINT64_CONSTANT(0x9E3779B97F4A7C15));
-	return (guint)XXH3_64bits_withSeed(node->bytes, node->name_len, seed);
+	return (guint)XXH3_64bits_withSeed(node->bytes, len, seed);
+}
+
+guint node_entry_hash(gconstpointer p)
+{
+	const Node *node = p;
+	return name_hash(node, node->name_len);
+}
+
+guint node_region_hash(const Node *node)
+{
+	return name_hash(node, node->name_len - MIN(node->name_len, REGION_BYTES));
 }
 
 gboolean node_entry_equal(gconstpointer pa, gconstpointer pb)

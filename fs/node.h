@@ -105,6 +105,9 @@ NodeRevisions node_revisions(const Node *node);
  * can choose names that collide. */
 guint64 node_seed(void);
 
+/* A hash of an entry that those near it in the order of keys mostly share. */
+guint node_region_hash(const Node *node);
+
 /* Whether the two are (or were) the same entry: parent and name; a GHashTable
  * pair. */
 guint node_entry_hash(gconstpointer node);

@@ -552,11 +552,5 @@ void tree_progress_locked(Tree *tree, gint64 revision)
 
 void tree_foreach_file(Tree *tree, void (*func)(Node *file, gpointer data), gpointer data)
 {
-	GHashTableIter iter;
-	gpointer node;
-
-	g_hash_table_iter_init(&iter, tree->entries.index);
-	while (g_hash_table_iter_next(&iter, &node, NULL))
-		if (((Node *)node)->kind == NODE_FILE)
-			func(node, data);
+	entries_foreach_file(&tree->entries, func, data);
 }

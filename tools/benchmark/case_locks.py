@@ -9,20 +9,27 @@ from harness import Row
 ALLOWED = 1000
 
 
-def rows(world, quick):
+def measured(world, keys, different):
+    """In us, of each repetition: a reseed, a transaction, KEYS keys one after the other."""
     program = os.path.join(world.build, "tools", "benchmark", "locks")
+    results = [subprocess.run([program, str(keys), str(different)], check=True, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+               for _ in range(world.repetitions)]
+    return zip(*([float(figure) for figure in result.stdout.split()] for result in results),
+               strict=True)
+
+
+def row(what, figures, target):
+    return Row(f"the longest that the tree is locked: {what}", "µs", list(figures),
+               [ALLOWED] * len(figures), target, "what is allowed")
+
+
+def rows(world, quick):
     keys = 1000 if quick else 500000
+    growths = ()
     for different in (100,) if quick else (100, 10000, keys):
-        reseeds, transactions = [], []
-        for _ in range(world.repetitions):
-            result = subprocess.run([program, str(keys), str(different)], check=True, text=True,
-                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-            for figures, figure in zip((reseeds, transactions), result.stdout.split(),
-                                       strict=True):
-                figures.append(float(figure))
-        for what, figures, target in (
-                (f"a reseed of {keys:,} keys, {different:,} of them changed", reseeds,
-                 1),
-                (f"a transaction of {different:,} keys", transactions, None)):
-            yield Row(f"the longest that the tree is locked: {what}", "µs", figures,
-                      [ALLOWED] * len(figures), target, "what is allowed")
+        reseeds, transactions, growth = measured(world, keys, different)
+        growths += growth
+        yield row(f"a reseed of {keys:,} keys, {different:,} of them changed", reseeds, 1)
+        yield row(f"a transaction of {different:,} keys", transactions, None)
+    yield row(f"{keys:,} new keys, one after the other", growths, 1)

@@ -4,7 +4,8 @@
  *	locks KEYS DIFFERENCES
  *
  * Prints the longest that the write lock was held, in us: in a reseed of KEYS keys, of which
- * DIFFERENCES are different (the median of several), and in a transaction with as many.
+ * DIFFERENCES are different (the median of several), in a transaction with as many, and
+ * while KEYS keys come one after the other.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -94,6 +95,26 @@ static gint64 transaction(Keyspace *keyspace, guint64 n, guint64 turn)
 	return longest_us;
 }
 
+/* Into an empty tree. */
+static gint64 growth(Keyspace *keyspace, guint64 n_keys)
+{
+	gint64 longest = 0;
+
+	seed(keyspace, 0, 1, 0);
+	for (guint64 i = 0; i < n_keys; i++) {
+		Text text;
+		KvEvent put = {KV_PUT, key_value(&text, i, 1, 0)};
+		KvBatch batch = {.revision = (gint64)i + 2, .events = &put, .n_events = 1};
+
+		put.kv.create_revision = put.kv.mod_revision = batch.revision;
+		longest_us = 0;
+		if (keyspace->apply(keyspace, &batch) != KEYSPACE_APPLIED)
+			g_error("it was not applied");
+		longest = MAX(longest, longest_us);
+	}
+	return longest;
+}
+
 static int compare(gconstpointer a, gconstpointer b)
 {
 	return *(const gint64 *)a < *(const gint64 *)b ? -1 : 1;
@@ -123,8 +144,11 @@ int main(int argc, char **argv)
 		reseeds[i] = seed(keyspace, n_keys, ++turn, n_different);
 	for (int i = 0; i < TURNS; i++)
 		transactions[i] = transaction(keyspace, n_different, ++turn);
-	g_print("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n", median(reseeds),
-		median(transactions));
+	model_free(model);
+	model = model_new(PREFIX);
+	gint64 grown = growth(model_keyspace(model), n_keys);
+	g_print("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n", median(reseeds),
+		median(transactions), grown);
 	model_free(model);
 	return 0;
 }
