@@ -35,9 +35,9 @@ typedef struct {
 	/* Of the nodeids: another mount's begin again, and the kernel must not take a file
 	 * handle of one for the other's. */
 	guint64 generation;
-	/* The VFS itself refuses writers.  So OPEN and ACCESS are answered with ENOSYS once,
-	 * and never seen again. */
-	gboolean read_only;
+	/* Answer OPEN with ENOSYS once, and never see it again.  Only where the VFS
+	 * itself refuses writers. */
+	gboolean no_open;
 } Fs;
 
 /* How long it may keep attributes. */

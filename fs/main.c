@@ -45,7 +45,6 @@ static MountConfig mount_config(const Options *options, const Place *place)
 	    .options = (const char *const *)options->mount_options,
 	    .allow_other = options->allow_other,
 	    .stale_fail = options->stale_fail,
-	    .masked = ((options->fmask | options->dmask) & 0555) != 0,
 	    .single_thread = options->single_thread,
 	    .max_threads = options->max_threads,
 	    .max_idle_threads = options->max_idle_threads,

@@ -75,17 +75,10 @@ static void set_fuse_error(GError **error, const char *mountpoint)
 
 /* --- Mounting ----------------------------------------------------------------------- */
 
-/* Where all may read everything (and the VFS refuses writers), as where an ordinary user
- * is alone, there is nothing to check; and for a check the kernel would ask for the
- * attributes of a directory after each change in it.  But see withheld.c. */
-static gboolean kernel_checks(const MountConfig *config)
-{
-	return config->stale_fail || (config->privileged ? config->masked : config->allow_other);
-}
-
 gboolean mount_checks_announcer(const MountConfig *config)
 {
-	return !config->privileged && kernel_checks(config);
+	/* Alone, an ordinary user needs no checks; but see withheld.c. */
+	return !config->privileged && (config->allow_other || config->stale_fail);
 }
 
 static char *session_options(const MountConfig *config)
@@ -97,7 +90,7 @@ static char *session_options(const MountConfig *config)
 	fuse_opt_add_opt(&all, "subtype=etcdfs");
 	if (config->allow_other)
 		fuse_opt_add_opt(&all, "allow_other");
-	if (kernel_checks(config))
+	if (config->privileged || mount_checks_announcer(config))
 		fuse_opt_add_opt(&all, "default_permissions");
 	for (const char *const *option = config->options; option && *option; option++)
 		fuse_opt_add_opt_escaped(&all, *option);

@@ -19,7 +19,6 @@ typedef struct {
 	const char *const *options; /* more of libfuse's, NULL-terminated */
 	gboolean allow_other;
 	gboolean stale_fail; /* a tree may be withheld (withheld.h) */
-	gboolean masked;     /* the modes keep some from reading or entering something */
 	gboolean single_thread;
 	guint max_threads; /* that answer requests; 0: libfuse's choice, as the next */
 	guint max_idle_threads;

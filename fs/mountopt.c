@@ -45,7 +45,7 @@ static const Known known[] = {
      * could be raised; mount(8) says "rw" where nobody said anything. */
     {"ro", TOLERATED, NULL},
     {"rw", TOLERATED, NULL},
-    {"default_permissions", TOLERATED, NULL}, /* mount.c knows when */
+    {"default_permissions", TOLERATED, NULL}, /* always */
     /* There are no devices and no set-uid files; mount.fuse says these unasked. */
     {"dev", TOLERATED, NULL},
     {"suid", TOLERATED, NULL},

@@ -256,8 +256,6 @@ static int check_access(const Fs *fs, guint64 nodeid, int mask)
 {
 	g_autoptr(Node) node = inode_get(fs->inodes, nodeid);
 
-	if (fs->read_only)
-		return -ENOSYS;
 	if (!node)
 		return -ESTALE;
 	if (mask & W_OK)
@@ -351,7 +349,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	LOG_REQUEST("fuse: open ino=%" G_GUINT64_FORMAT, ino);
 	if (r == -EIO) {
 		reply_err(req, "open", r);
-	} else if (fs_of(req)->read_only) {
+	} else if (fs_of(req)->no_open) {
 		reply_err(req, "open", -ENOSYS);
 	} else if ((fi->flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY && !is_announcer(req)) {
 		reply_err(req, "open", -EROFS);

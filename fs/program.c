@@ -81,7 +81,7 @@ static void program_init(Program *program, const Options *options, const MountCo
 	    .attr = attr_config(options->uid, options->gid, options->fmask, options->dmask,
 				options->executable, mount_checks_announcer(config)),
 	    .generation = g_random_int(),
-	    .read_only = config->privileged,
+	    .no_open = config->privileged,
 	};
 }
 

@@ -156,17 +156,32 @@ static Node *child(Tree *tree, Node *dir, const NodeName *name)
 	return entries_lookup(&tree->entries, dir, name->name, name->len);
 }
 
-/* The file at PATH, in a directory of that name its `.value`; or NULL. */
-static Node *file_at(Tree *tree, const NamesPath *path)
+/* What is found along a path; borrowed. */
+typedef struct {
+	Node *file; /* at its end, in a directory of that name its `.value`; or NULL */
+	Node *dir;  /* in which nothing but the last name is missing; or NULL */
+} Place;
+
+static Place place_of(Tree *tree, const NamesPath *path)
 {
 	Node *node = tree->entries.root;
 
 	for (gsize i = 0; i < path->n_components; i++) {
 		NodeName name = component(path, i);
-		if (node->kind != NODE_DIR || !(node = child(tree, node, &name)))
-			return NULL;
+		Node *dir = node;
+
+		if (dir->kind != NODE_DIR)
+			return (Place){NULL, NULL};
+		node = child(tree, dir, &name);
+		if (!node)
+			return (Place){NULL, i + 1 == path->n_components ? dir : NULL};
 	}
-	return node->kind == NODE_DIR ? child(tree, node, &dir_value_name) : node;
+	return (Place){node->kind == NODE_DIR ? child(tree, node, &dir_value_name) : node, NULL};
+}
+
+static Node *file_at(Tree *tree, const NamesPath *path)
+{
+	return place_of(tree, path).file;
 }
 
 /* Sets the canonical path of a key; returns the key less the prefix. */
@@ -192,35 +207,43 @@ static void set_path_of_twin_of(Tree *tree, KvBytes rest)
 	set_twin_path(tree, (KvBytes){tree->rest->data, tree->rest->len});
 }
 
-Node *tree_find(Tree *tree, KvBytes key)
+/* Where the file of KEY is; or else where it can be made, if nothing is in its way. */
+static Place find(Tree *tree, KvBytes key)
 {
 	KvBytes rest = set_path(tree, key);
-	Node *file = file_at(tree, &tree->path);
+	Place place = place_of(tree, &tree->path);
+	Node *file = place.file;
 
-	if (file && file->slash == tree->path.slash)
-		return file;
-	if (!file || !tree->path.slash)
-		return NULL;
+	if (!file || file->slash == tree->path.slash)
+		return place;
+	if (!tree->path.slash)
+		return (Place){NULL, NULL};
 	set_twin_path(tree, rest);
-	return file_at(tree, &tree->twin);
+	return (Place){file_at(tree, &tree->twin), NULL};
+}
+
+Node *tree_find(Tree *tree, KvBytes key)
+{
+	return find(tree, key).file;
 }
 
 /* --- One entry ------------------------------------------------------------ */
 
-/* Takes over both references. */
+/* Takes over the reference to OLD. */
 static void report(Tree *tree, Node *old, Node *now)
 {
-	TreeChange change = {old, now};
-	if (tree->changes)
+	if (tree->changes) {
+		TreeChange change = {old, now ? node_ref(now) : NULL};
 		g_array_append_val(tree->changes, change);
-	else
-		change_clear(&change);
+	} else {
+		node_unref(old);
+	}
 }
 
 static Node *link_new(Tree *tree, Node *node)
 {
 	entries_link(&tree->entries, node);
-	report(tree, NULL, node_ref(node));
+	report(tree, NULL, node);
 	return node;
 }
 
@@ -228,7 +251,7 @@ static Node *swing(Tree *tree, Node *old, Node *now)
 {
 	node_ref(old);
 	entries_swing(&tree->entries, old, now);
-	report(tree, old, node_ref(now));
+	report(tree, old, now);
 	return now;
 }
 
@@ -336,6 +359,17 @@ static NodeRevisions revisions_of(const KeyValue *kv)
 	return (NodeRevisions){kv->create_revision, kv->mod_revision, kv->version, kv->lease};
 }
 
+/* For the key whose path is set, where DIR has no such name. */
+static Node *new_file(const Tree *tree, Node *dir, const KeyValue *kv)
+{
+	NodeName name = component(&tree->path, tree->path.n_components - 1);
+	NodeRevisions revisions = revisions_of(kv);
+	Node *file = node_new_file(dir, &name, &revisions, kv->value);
+
+	file->slash = tree->path.slash != 0;
+	return file;
+}
+
 /* A new value of the key that FILE holds, for the same entry. */
 static Node *new_value(const Node *file, const KeyValue *kv)
 {
@@ -358,7 +392,8 @@ static void put_key(Tree *tree, const KeyValue *kv)
 	NodeRevisions revisions = revisions_of(kv);
 	KvBytes rest = set_path(tree, kv->key);
 	gboolean slash = tree->path.slash;
-	Node *there = file_at(tree, &tree->path);
+	Place place = place_of(tree, &tree->path);
+	Node *there = place.file;
 
 	if (there && slash && !there->slash) {
 		set_twin_path(tree, rest);
@@ -372,6 +407,8 @@ static void put_key(Tree *tree, const KeyValue *kv)
 	} else if (there) {
 		/* Found already: what most events are, a new value of a key. */
 		swing(tree, there, new_value(there, kv));
+	} else if (place.dir) {
+		link_new(tree, new_file(tree, place.dir, kv));
 	} else {
 		put_at(tree, &tree->path, &revisions, kv->value);
 	}
@@ -431,36 +468,16 @@ static void prune(Tree *tree, Node *dir)
 
 /* --- Before the lock --------------------------------------------------------- */
 
-/* The file for a key that is not there, if its directory is and has no such name. */
-static Node *prepare_new(Tree *tree, const NamesPath *path, const KeyValue *kv)
-{
-	NodeRevisions revisions = revisions_of(kv);
-	Node *dir = tree->entries.root;
-
-	for (gsize i = 0; i < path->n_components; i++) {
-		NodeName name = component(path, i);
-		Node *node = child(tree, dir, &name);
-		if (!node && i + 1 == path->n_components) {
-			Node *file = node_new_file(dir, &name, &revisions, kv->value);
-			file->slash = path->slash != 0;
-			return file;
-		}
-		if (!node || node->kind != NODE_DIR)
-			return NULL;
-		dir = node;
-	}
-	return NULL;
-}
-
 static TreeChange prepare(Tree *tree, const KvEvent *event)
 {
-	Node *file = tree_find(tree, event->kv.key);
+	Place place = find(tree, event->kv.key);
+	Node *file = place.file;
 
 	if (event->type == KV_DELETE)
 		return (TreeChange){file ? node_ref(file) : NULL, NULL};
 	if (file)
 		return (TreeChange){node_ref(file), new_value(file, &event->kv)};
-	return (TreeChange){NULL, prepare_new(tree, &tree->path, &event->kv)};
+	return (TreeChange){NULL, place.dir ? new_file(tree, place.dir, &event->kv) : NULL};
 }
 
 GArray *tree_prepare(Tree *tree, const KvEvent *events, gsize n_events)
