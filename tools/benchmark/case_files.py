@@ -5,12 +5,14 @@ The first time the kernel has nothing of etcdfs's, neither names nor bytes: each
 has a mount of its own.  A tmpfs has no such state; it is as warm as ever.  The second time is
 not yet as every later one: having listed a directory, the kernel asks once for its times."""
 
+import contextlib
 import os
 import subprocess
 import time
 
 import etcd
 import mount
+import wait
 from harness import Row
 
 VALUE = b"v" * 1024
@@ -61,17 +63,39 @@ def loop(world, kind, count, path):
     return float(result.stdout)
 
 
+@contextlib.contextmanager
+def bare(world):
+    """A directory, as deep as a mount of ours, where bare.c shows its file."""
+    path = os.path.join(world.directory(), "mnt")
+    os.mkdir(path)
+    program = os.path.join(world.build, "tools", "benchmark", "bare")
+    deadline = wait.Deadline("a bare filesystem is mounted")
+    with subprocess.Popen([program, path], stdin=subprocess.DEVNULL) as process:
+        try:
+            while not os.path.ismount(path):
+                if process.poll() is not None:
+                    raise AssertionError(f"{program}: exit status {process.returncode}")
+                deadline.pause()
+            yield path
+        finally:
+            process.terminate()
+
+
 def warm(world, places, count):
-    with places.mount() as mounted:
+    """Also beside a filesystem that does nothing: what is left is the kernel's."""
+    with places.mount() as mounted, bare(world) as nothing:
         for what, kind, name, target in (
                 ("open, read, close of 1 KiB, again and again", "read", "00000/00000", 1.5),
                 ("stat, again and again", "stat", "00000/00000", 1.1),
                 ("stat of a name that is not there", "lookup", "00000/absent", 1.1)):
-            ours, theirs = world.alternating(
-                lambda kind=kind, name=name: loop(world, kind, count, mounted.join(name)),
-                lambda kind=kind, name=name: loop(world, kind, count,
-                                                  os.path.join(places.local, name)))
-            yield Row(what, "ns", ours, theirs, target, "tmpfs")
+            def cost(where, kind=kind, name=name):
+                return loop(world, kind, count, os.path.join(where, name))
+
+            for other, path, wanted in (("tmpfs", places.local, target),
+                                        ("a bare FUSE filesystem", nothing, None)):
+                ours, theirs = world.alternating(lambda: cost(mounted.path),
+                                                 lambda path=path: cost(path))
+                yield Row(what, "ns", ours, theirs, wanted, other)
 
 
 def walk(command, directory):
