@@ -101,7 +101,7 @@ def longest_reads(world, keys, count, mark):
 
 
 def rows(world, quick):
-    count = 1000 if quick else 500000
+    count = world.at_most(1000 if quick else 500000)
     with world.own_etcd(*PING) as server:
         keys = many.fill(server, "/reseed/", count)
         # Readers take the processors from what is timed, so they come by themselves.
