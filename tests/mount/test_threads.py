@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many threads answer requests, as --max-threads and --max-idle-threads say."""
 
+import contextlib
 import os
 import sys
 import threading
@@ -19,8 +20,9 @@ class Threads(case.MountTest):
         one that waits for the loop's end, and the loop's."""
         task, names = f"/proc/{mounted.process.pid}/task", []
         for thread in os.listdir(task):
-            with open(f"{task}/{thread}/comm", encoding="utf-8") as name:
-                names.append(name.read().strip())
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # one that ends
+                with open(f"{task}/{thread}/comm", encoding="utf-8") as name:
+                    names.append(name.read().strip())
         return names.count(names[0]) - 2
 
     def crowd(self, mounted):
