@@ -267,13 +267,21 @@ static void unlink_file(Tree *tree, Node *file)
 	report(tree, file, NULL);
 }
 
+static Node *new_file(Node *dir, const NodeName *name, const NodeRevisions *revisions,
+		      KvBytes value, gboolean slash)
+{
+	Node *file = node_new_file(dir, name, revisions, value);
+
+	file->slash = slash != 0;
+	return file;
+}
+
 /* A new file node with the content of FILE for another name. */
 static Node *copy_file(const Node *file, Node *parent, const NodeName *name)
 {
 	NodeRevisions revisions = node_revisions(file);
-	Node *copy = node_new_file(parent, name, &revisions, node_value(file));
-	copy->slash = file->slash;
-	return copy;
+
+	return new_file(parent, name, &revisions, node_value(file), file->slash);
 }
 
 static NodeName name_of(const Node *node)
@@ -345,9 +353,8 @@ static void put_at(Tree *tree, const NamesPath *path, const NodeRevisions *revis
 	NodeName name;
 	Node *dir = need_place(tree, path, &name);
 	Node *old = child(tree, dir, &name);
-	Node *now = node_new_file(dir, &name, revisions, value);
+	Node *now = new_file(dir, &name, revisions, value, path->slash);
 
-	now->slash = path->slash != 0;
 	if (old)
 		swing(tree, old, now);
 	else
@@ -360,14 +367,12 @@ static NodeRevisions revisions_of(const KeyValue *kv)
 }
 
 /* For the key whose path is set, where DIR has no such name. */
-static Node *new_file(const Tree *tree, Node *dir, const KeyValue *kv)
+static Node *new_key(const Tree *tree, Node *dir, const KeyValue *kv)
 {
 	NodeName name = component(&tree->path, tree->path.n_components - 1);
 	NodeRevisions revisions = revisions_of(kv);
-	Node *file = node_new_file(dir, &name, &revisions, kv->value);
 
-	file->slash = tree->path.slash != 0;
-	return file;
+	return new_file(dir, &name, &revisions, kv->value, tree->path.slash);
 }
 
 /* A new value of the key that FILE holds, for the same entry. */
@@ -375,10 +380,8 @@ static Node *new_value(const Node *file, const KeyValue *kv)
 {
 	NodeName name = name_of(file);
 	NodeRevisions revisions = revisions_of(kv);
-	Node *now = node_new_file(file->parent, &name, &revisions, kv->value);
 
-	now->slash = file->slash;
-	return now;
+	return new_file(file->parent, &name, &revisions, kv->value, file->slash);
 }
 
 static void put_twin(Tree *tree, const NodeRevisions *revisions, KvBytes value)
@@ -408,7 +411,7 @@ static void put_key(Tree *tree, const KeyValue *kv)
 		/* Found already: what most events are, a new value of a key. */
 		swing(tree, there, new_value(there, kv));
 	} else if (place.dir) {
-		link_new(tree, new_file(tree, place.dir, kv));
+		link_new(tree, new_key(tree, place.dir, kv));
 	} else {
 		put_at(tree, &tree->path, &revisions, kv->value);
 	}
@@ -477,7 +480,7 @@ static TreeChange prepare(Tree *tree, const KvEvent *event)
 		return (TreeChange){file ? node_ref(file) : NULL, NULL};
 	if (file)
 		return (TreeChange){node_ref(file), new_value(file, &event->kv)};
-	return (TreeChange){NULL, place.dir ? new_file(tree, place.dir, &event->kv) : NULL};
+	return (TreeChange){NULL, place.dir ? new_key(tree, place.dir, &event->kv) : NULL};
 }
 
 GArray *tree_prepare(Tree *tree, const KvEvent *events, gsize n_events)

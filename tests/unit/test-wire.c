@@ -107,6 +107,7 @@ static void test_watch_request(void)
 
 /* header { cluster_id 1, member_id 2, revision 9, raft_term 3 } */
 #define HEADER "\x0a\x08\x08\x01\x10\x02\x18\x09\x20\x03"
+/* There is none after it to watch from. */
 #define LAST_REVISION "\xff\xff\xff\xff\xff\xff\xff\xff\x7f"
 
 static void test_range_response(void)
@@ -381,8 +382,6 @@ static void test_hostile(void)
 	g_assert_false(wire_range_decode(&arena, BYTES("\x12\x02\x0a\x05"), &range));
 	g_assert_cmpuint(range.n_kvs, ==, 42);
 }
-
-/* There is none after it to watch from. */
 
 static void test_last_revision(void)
 {
