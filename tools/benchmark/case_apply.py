@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events that nobody looks at, in process: see apply.c."""
 
-import os
 import statistics
 import subprocess
 
@@ -11,7 +10,7 @@ SIZES = (1000, 10000, 100000, 1000000)
 
 
 def rows(world, quick):
-    program = os.path.join(world.build, "tools", "benchmark", "apply")
+    program = world.program("apply")
     points = []
     sizes = {world.at_most(keys) for keys in ((1000,) if quick else SIZES)}
     for keys in sorted(sizes):

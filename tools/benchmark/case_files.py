@@ -58,7 +58,7 @@ class Places:
 
 
 def loop(world, kind, count, path):
-    result = subprocess.run([world.loops, kind, str(count), path], check=True, text=True,
+    result = subprocess.run([world.program("loops"), kind, str(count), path], check=True, text=True,
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     return float(result.stdout)
 
@@ -68,13 +68,13 @@ def bare(world):
     """A directory, as deep as a mount of ours, where bare.c shows its file."""
     path = os.path.join(world.directory(), "mnt")
     os.mkdir(path)
-    program = os.path.join(world.build, "tools", "benchmark", "bare")
+    command = [*wait.ENDS_WITH_US, "TERM", world.program("bare"), path]
     deadline = wait.Deadline("a bare filesystem is mounted")
-    with subprocess.Popen([program, path], stdin=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
         try:
             while not os.path.ismount(path):
                 if process.poll() is not None:
-                    raise AssertionError(f"{program}: exit status {process.returncode}")
+                    raise AssertionError(f"{command}: exit status {process.returncode}")
                 deadline.pause()
             yield path
         finally:

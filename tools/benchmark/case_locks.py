@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long a change keeps readers waiting, in process: see locks.c."""
 
-import os
 import subprocess
 
 from harness import Row
@@ -11,8 +10,7 @@ ALLOWED = 1000
 
 def measured(world, keys, different):
     """In us, of each repetition: a reseed, a transaction, KEYS keys one after the other."""
-    program = os.path.join(world.build, "tools", "benchmark", "locks")
-    results = [subprocess.run([program, str(keys), str(different)], check=True, text=True,
+    results = [subprocess.run([world.program("locks"), str(keys), str(different)], check=True, text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
                for _ in range(world.repetitions)]
     return zip(*([float(figure) for figure in result.stdout.split()] for result in results),

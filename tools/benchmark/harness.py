@@ -63,7 +63,7 @@ class World:
 
     .etcd         it is running
     .etcdfs       the program
-    .loops        the program of loops.c
+    .program()    the path of one of our programs here
     .go           the alternative in Go; built when it is first asked for
     .tmpdir       of a tmpfs
     .repetitions  of each measurement
@@ -72,7 +72,6 @@ class World:
 
     def __init__(self, build, quick, repetitions, idle_minutes=1, keys=None):
         self.etcdfs = os.path.join(build, "fs", "etcdfs")
-        self.loops = os.path.join(build, "tools", "benchmark", "loops")
         self.build = build
         self.quick = quick
         self.repetitions = repetitions
@@ -99,6 +98,9 @@ class World:
             subprocess.run([os.path.join(HERE, "alternative", "build"), self._go], check=True,
                            stdin=subprocess.DEVNULL)
         return self._go
+
+    def program(self, name):
+        return os.path.join(self.build, "tools", "benchmark", name)
 
     def at_most(self, count):
         return min(count, self._keys or count)
