@@ -225,8 +225,10 @@ class Mount:
         if self._ticker is None:
             self._ticker = inotify.Watcher()
             self._ticker.add(self.join(TICKS), inotify.CLOSE_WRITE)
-        self.keys.put(f"{TICKS}/tick", str(next(self._ticks)))
+        revision = self.keys.put(f"{TICKS}/tick", str(next(self._ticks)))
         self._ticker.until_closed("tick")
+        while self.status()["revision"] < revision:  # that was for another mount of these keys
+            self._ticker.until_closed("tick")
         # What came with a new directory is told a moment after everything else.
         deadline = Deadline("nothing is left to tell")
         while self.status()["announcements"]["pending"]:
