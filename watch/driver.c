@@ -7,22 +7,10 @@
 
 #include "clock.h"
 
-static const struct {
-	const char *method;
-	RpcLane lane;
-} asks[] = {
-    [ASK_PAGE] = {"/etcdserverpb.KV/Range", RPC_BULK},
-    [ASK_PROBE] = {"/etcdserverpb.KV/Txn", RPC_WATCH},
-    [ASK_ANCHOR] = {"/etcdserverpb.KV/Range", RPC_WATCH},
-    [ASK_AUDIT] = {"/etcdserverpb.KV/Range", RPC_WATCH},
-    [ASK_CONFIRM] = {"/etcdserverpb.KV/Range", RPC_WATCH},
-    [ASK_VERSION] = {"/etcdserverpb.Maintenance/Status", RPC_WATCH},
-};
-
-#define METHOD_AUTHENTICATE "/etcdserverpb.Auth/Authenticate"
 #define METHOD_WATCH "/etcdserverpb.Watch/Watch"
 
-static const RpcEvents token_events, request_events, stream_events;
+static const AskerEvents asker_events;
+static const RpcEvents stream_events;
 
 static void driver_feed(Driver *driver, ResumeInput input);
 
@@ -35,12 +23,19 @@ void driver_init(Driver *driver, const WatchConfig *config, Rpc *rpc, Keyspace *
 	    .credentials = credentials_new(&config->tls),
 	    .server_name = g_strdup(config->tls.server_name),
 	    .dial_timeout_ms = config->dial_timeout_ms,
-	    .command_timeout_ms = config->command_timeout_ms,
 	    .actions = g_array_new(FALSE, FALSE, sizeof(ResumeAction)),
 	    .timer_us = G_MAXINT64,
 	};
 	finder_init(&driver->finder, config->find_endpoints, config->find_data);
-	auth_init(&driver->auth, &config->auth);
+	asker_init(&driver->asker,
+		   &(AskerConfig){
+		       .rpc = rpc,
+		       .metering = &driver->metering,
+		       .timeout_ms = config->command_timeout_ms,
+		       .events = &asker_events,
+		       .data = driver,
+		   },
+		   &config->auth);
 	key_range_init(&driver->range, config->prefix);
 	metering_init(&driver->metering, keyspace->meter);
 	seed_init(&driver->seed, &driver->range, config->revision);
@@ -56,12 +51,10 @@ void driver_init(Driver *driver, const WatchConfig *config, Rpc *rpc, Keyspace *
 
 void driver_clear(Driver *driver)
 {
-	g_clear_pointer(&driver->message, g_bytes_unref);
 	resume_clear(&driver->resume);
 	seed_clear(&driver->seed);
 	key_range_clear(&driver->range);
-	auth_clear(&driver->auth);
-	arena_clear(&driver->answer);
+	asker_clear(&driver->asker);
 	g_clear_pointer(&driver->actions, g_array_unref);
 	g_clear_pointer(&driver->endpoints, endpoint_list_free);
 	g_clear_pointer(&driver->credentials, credentials_free);
@@ -72,7 +65,8 @@ void driver_clear(Driver *driver)
 
 gboolean driver_load_files(Driver *driver, GError **error)
 {
-	return credentials_load(driver->credentials, error) && auth_load(&driver->auth, error);
+	return credentials_load(driver->credentials, error) &&
+	       auth_load(&driver->asker.auth, error);
 }
 
 void driver_start(Driver *driver)
@@ -154,7 +148,7 @@ static void do_connect(Driver *driver)
 
 	reload_files(driver);
 	peer.tls = credentials_material(driver->credentials);
-	auth_forget(&driver->auth);
+	auth_forget(&driver->asker.auth);
 	rpc_connect(driver->rpc, &peer);
 }
 
@@ -165,61 +159,13 @@ static void do_blame(Driver *driver)
 
 static void do_close(Driver *driver)
 {
-	rpc_call_close(g_steal_pointer(&driver->request));
+	asker_close(&driver->asker);
 	rpc_call_close(g_steal_pointer(&driver->stream));
-}
-
-static void send_request(Driver *driver)
-{
-	RpcRequest request = {
-	    .lane = asks[driver->ask].lane,
-	    .method = asks[driver->ask].method,
-	    .message = driver->message,
-	    .token = driver->auth.token,
-	    .timeout_ms = driver->command_timeout_ms,
-	};
-
-	driver->answered = FALSE;
-	driver->requested_us = g_get_monotonic_time();
-	driver->request = rpc_unary(driver->rpc, &request, &request_events, driver);
-}
-
-static void send_login(Driver *driver)
-{
-	g_autoptr(GBytes) message = auth_request(&driver->auth);
-	RpcRequest request = {
-	    .lane = RPC_WATCH,
-	    .method = METHOD_AUTHENTICATE,
-	    .message = message,
-	    .timeout_ms = driver->command_timeout_ms,
-	};
-
-	metering_token(&driver->metering);
-	driver->answered = FALSE;
-	driver->request = rpc_unary(driver->rpc, &request, &token_events, driver);
-}
-
-/* The request goes out, or first the one for the token that it needs. */
-static void send_out(Driver *driver)
-{
-	if (auth_is_due(&driver->auth))
-		send_login(driver);
-	else
-		send_request(driver);
-}
-
-static void do_ask(Driver *driver, AskKind ask, GBytes *message)
-{
-	driver->ask = ask;
-	auth_begin(&driver->auth);
-	g_clear_pointer(&driver->message, g_bytes_unref);
-	driver->message = message;
-	send_out(driver);
 }
 
 static void ask_page(Driver *driver)
 {
-	do_ask(driver, ASK_PAGE, seed_request(&driver->seed));
+	asker_ask(&driver->asker, ASK_PAGE, seed_request(&driver->seed));
 }
 
 static void do_read_page(Driver *driver, gboolean first)
@@ -229,7 +175,7 @@ static void do_read_page(Driver *driver, gboolean first)
 		seed_restart(&driver->seed);
 	}
 	/* or feed_page was ahead of it */
-	if (!driver->request)
+	if (!asker_is_busy(&driver->asker))
 		ask_page(driver);
 }
 
@@ -238,15 +184,15 @@ static void do_read_page(Driver *driver, gboolean first)
 static void do_probe(Driver *driver, const ResumeAction *action)
 {
 	if (action->anchor.revision == 0)
-		do_ask(driver, ASK_PROBE,
-		       wire_probe_encode(key_range_bytes(driver->range.key),
-					 key_range_bytes(driver->range.end)));
+		asker_ask(&driver->asker, ASK_PROBE,
+			  wire_probe_encode(key_range_bytes(driver->range.key),
+					    key_range_bytes(driver->range.end)));
 	else
-		do_ask(driver, ASK_ANCHOR,
-		       wire_range_encode(&(WireRange){
-			   .key = action->anchor.key,
-			   .revision = action->anchor.revision,
-		       }));
+		asker_ask(&driver->asker, ASK_ANCHOR,
+			  wire_range_encode(&(WireRange){
+			      .key = action->anchor.key,
+			      .revision = action->anchor.revision,
+			  }));
 }
 
 /* A request on the same connection was granted before: the token is there. */
@@ -262,7 +208,7 @@ static void do_open(Driver *driver, gint64 revision)
 	    .lane = RPC_WATCH,
 	    .method = METHOD_WATCH,
 	    .message = message,
-	    .token = driver->auth.token,
+	    .token = driver->asker.auth.token,
 	};
 
 	driver->stream = rpc_stream(driver->rpc, &request, &stream_events, driver);
@@ -270,16 +216,16 @@ static void do_open(Driver *driver, gint64 revision)
 
 static void do_audit(Driver *driver, const ResumeAction *action)
 {
-	do_ask(driver, ASK_AUDIT,
-	       audit_request(&driver->audit, &driver->range, action->audit.revision,
-			     action->audit.since, driver->keyspace->count(driver->keyspace)));
+	asker_ask(&driver->asker, ASK_AUDIT,
+		  audit_request(&driver->audit, &driver->range, action->audit.revision,
+				action->audit.since, driver->keyspace->count(driver->keyspace)));
 }
 
 static void do_confirm(Driver *driver, gint64 since)
 {
-	do_ask(driver, ASK_CONFIRM,
-	       audit_confirm_request(&driver->audit, &driver->range, since,
-				     driver->keyspace->count(driver->keyspace)));
+	asker_ask(&driver->asker, ASK_CONFIRM,
+		  audit_confirm_request(&driver->audit, &driver->range, since,
+					driver->keyspace->count(driver->keyspace)));
 }
 
 static void do_ask_progress(Driver *driver)
@@ -293,7 +239,9 @@ static void do_ask_progress(Driver *driver)
 
 static void do_seed_page(Driver *driver)
 {
-	driver->keyspace->seed_page(driver->keyspace, driver->page.kvs, driver->page.n_kvs);
+	const EtcdRange *page = &driver->asker.page;
+
+	driver->keyspace->seed_page(driver->keyspace, page->kvs, page->n_kvs);
 }
 
 static void do_seed_end(Driver *driver)
@@ -346,7 +294,7 @@ static gboolean driver_act(Driver *driver, const ResumeAction *action)
 		rpc_call_receive(driver->stream);
 		break;
 	case RESUME_ASK_VERSION:
-		do_ask(driver, ASK_VERSION, wire_status_encode());
+		asker_ask(&driver->asker, ASK_VERSION, wire_status_encode());
 		break;
 	case RESUME_AUDIT:
 		do_audit(driver, action);
@@ -356,7 +304,7 @@ static gboolean driver_act(Driver *driver, const ResumeAction *action)
 		break;
 	case RESUME_SEED_BEGIN:
 		driver->keyspace->seed_begin(driver->keyspace, action->revision,
-					     driver->page.count);
+					     driver->asker.page.count);
 		break;
 	case RESUME_SEED_PAGE:
 		do_seed_page(driver);
@@ -421,7 +369,7 @@ static void driver_feed(Driver *driver, ResumeInput input)
 	driver_act_all(driver);
 }
 
-/* ---- completions: the token ---- */
+/* ---- completions: what was asked ---- */
 
 static void feed_failure(Driver *driver, ResumeInputType type, EtcdFailure failure,
 			 const char *reason)
@@ -431,118 +379,41 @@ static void feed_failure(Driver *driver, ResumeInputType type, EtcdFailure failu
 	driver_feed(driver, (ResumeInput){type, .failure = {failure, reason}});
 }
 
-static void token_message(gpointer data, const guint8 *bytes, gsize len)
-{
-	Driver *driver = data;
-	g_auto(Arena) arena = {0};
-	const char *token;
-	gint64 now_us = metering_heard(&driver->metering, len);
-
-	arena_init(&arena, 2 * len);
-	driver->answered = wire_token_decode(&arena, bytes, len, &token);
-	if (!driver->answered)
-		return;
-	auth_take(&driver->auth, token);
-	driver->contact_us = now_us;
-}
-
-static void token_ended(gpointer data, const RpcEnd *end)
-{
-	Driver *driver = data;
-
-	driver->request = NULL;
-	if (end->ok ? driver->answered : auth_refused(&driver->auth, end->reason))
-		send_out(driver);
-	else if (end->ok)
-		feed_failure(driver, RESUME_FAILED, ETCD_AWAY, "the answer is not etcd's");
-	else
-		feed_failure(driver, RESUME_FAILED, end->failure, end->reason);
-}
-
-static const RpcEvents token_events = {token_message, token_ended};
-
-/* ---- completions: the request ---- */
-
-static gboolean decode_answer(Driver *driver, const guint8 *bytes, gsize len)
-{
-	switch (driver->ask) {
-	case ASK_PAGE:
-		return wire_outline_decode(&driver->answer, bytes, len, &driver->outline);
-	case ASK_PROBE:
-		return wire_probe_decode(&driver->answer, bytes, len, &driver->page);
-	case ASK_VERSION:
-		return wire_version_decode(&driver->answer, bytes, len, &driver->version);
-	default:
-		return wire_range_decode(&driver->answer, bytes, len, &driver->page);
-	}
-}
-
-static void request_message(gpointer data, const guint8 *bytes, gsize len)
-{
-	Driver *driver = data;
-	gint64 now_us = metering_heard(&driver->metering, len);
-
-	arena_clear(&driver->answer);
-	arena_init(&driver->answer, 2 * len);
-	driver->answer_len = len;
-	driver->answered = decode_answer(driver, bytes, len);
-	if (driver->answered)
-		driver->contact_us = now_us;
-}
-
 /* Out of time while the connection stands; or the connection broke under it, and
  * a smaller page had come through. */
 static gboolean page_was_too_large(const Driver *driver, EtcdFailure failure)
 {
-	return driver->ask == ASK_PAGE && failure == ETCD_AWAY &&
+	return driver->asker.kind == ASK_PAGE && failure == ETCD_AWAY &&
 	       (rpc_connected(driver->rpc) || driver->seed.last->len > 0);
 }
 
-/* TRUE: the request goes out again, with another token. */
-static gboolean retry_refused(Driver *driver, const char *reason, EtcdFailure *failure)
+static void ask_failed(gpointer data, EtcdFailure failure, const char *reason)
 {
-	AuthVerdict verdict = auth_judge(&driver->auth, reason);
+	Driver *driver = data;
+	AskKind kind = driver->asker.kind;
 
-	if (verdict == AUTH_LATER)
-		*failure = ETCD_AWAY;
-	if (verdict != AUTH_RETRY)
-		return FALSE;
-	reload_files(driver);
-	send_out(driver);
-	return TRUE;
-}
-
-static void feed_request_failure(Driver *driver, EtcdFailure failure, const char *reason)
-{
 	if (page_was_too_large(driver, failure))
 		seed_too_large(&driver->seed);
 	/* etcd tells its version to some only, and the watch does without */
-	if (driver->ask == ASK_VERSION) {
+	if (kind == ASK_VERSION)
 		driver_feed(driver, (ResumeInput){RESUME_VERSION, .version = NULL});
-		return;
-	}
-	if (failure == ETCD_REFUSED && retry_refused(driver, reason, &failure))
-		return;
 	/* a revision may be compacted, a count may take too long: nobody knows */
-	if (driver->ask == ASK_AUDIT && failure != ETCD_REFUSED) {
+	else if (kind == ASK_AUDIT && failure != ETCD_REFUSED)
 		driver_feed(driver, (ResumeInput){RESUME_AUDITED, .audit = NULL});
-		return;
-	}
-	if (driver->ask == ASK_CONFIRM && failure != ETCD_REFUSED) {
+	else if (kind == ASK_CONFIRM && failure != ETCD_REFUSED)
 		driver_feed(driver, (ResumeInput){RESUME_CONFIRMED, .confirmed = {.same = FALSE}});
-		return;
-	}
-	feed_failure(driver, RESUME_FAILED, failure, reason);
+	else
+		feed_failure(driver, RESUME_FAILED, failure, reason);
 }
 
-/* FALSE: it is no page that etcd gives. */
-static gboolean decode_page(Driver *driver, Arena *arena)
+static void ask_had_no_token(gpointer data, EtcdFailure failure, const char *reason)
 {
-	gboolean whole = wire_outline_fill(arena, &driver->outline, &driver->page);
+	feed_failure(data, RESUME_FAILED, failure, reason);
+}
 
-	/* it may be large, and the keys are copies */
-	arena_clear(&driver->answer);
-	return whole && seed_check(&driver->seed, &driver->page);
+static void ask_refused(gpointer data)
+{
+	reload_files(data);
 }
 
 /* The next page is asked for before this one is decoded: etcd need not wait for that.
@@ -550,19 +421,21 @@ static gboolean decode_page(Driver *driver, Arena *arena)
 static void feed_page(Driver *driver)
 {
 	g_auto(Arena) arena = {0};
-	EtcdRange *page = &driver->page;
+	Asker *asker = &driver->asker;
+	EtcdRange *page = &asker->page;
 	gboolean first = driver->seed.last->len == 0;
-	gint64 elapsed_us = g_get_monotonic_time() - driver->requested_us;
-	SeedVerdict verdict = seed_take(&driver->seed, &driver->outline, elapsed_us);
+	gint64 elapsed_us = g_get_monotonic_time() - asker->sent_us;
+	SeedVerdict verdict = seed_take(&driver->seed, &asker->outline, elapsed_us);
 
 	if (verdict == SEED_MORE && !first)
 		ask_page(driver);
-	arena_init(&arena, 2 * driver->answer_len);
-	if (verdict == SEED_BROKEN || !decode_page(driver, &arena)) {
+	arena_init(&arena, 2 * asker->len);
+	if (verdict == SEED_BROKEN || !asker_fill_page(asker, &arena) ||
+	    !seed_check(&driver->seed, page)) {
 		feed_failure(driver, RESUME_FAILED, ETCD_AWAY, "etcd's answer makes no sense");
 		return;
 	}
-	metering_page(&driver->metering, page->n_kvs, driver->answer_len);
+	metering_page(&driver->metering, page->n_kvs, asker->len);
 	g_debug("page: %" G_GSIZE_FORMAT " keys in %" G_GINT64_FORMAT " us", page->n_kvs,
 		elapsed_us);
 	driver_feed(driver, (ResumeInput){
@@ -573,7 +446,7 @@ static void feed_page(Driver *driver)
 
 static void feed_probe(Driver *driver)
 {
-	const EtcdRange *answer = &driver->page;
+	const EtcdRange *answer = &driver->asker.page;
 
 	if (answer->header.revision <= 0) {
 		feed_failure(driver, RESUME_FAILED, ETCD_AWAY, "etcd's answer makes no sense");
@@ -588,7 +461,7 @@ static void feed_probe(Driver *driver)
 
 static void feed_audit(Driver *driver)
 {
-	g_autofree char *difference = audit_difference(&driver->audit, &driver->page);
+	g_autofree char *difference = audit_difference(&driver->audit, &driver->asker.page);
 
 	metering_audit(&driver->metering);
 	driver_feed(driver, (ResumeInput){RESUME_AUDITED, .audit = difference});
@@ -596,22 +469,24 @@ static void feed_audit(Driver *driver)
 
 static void feed_confirmed(Driver *driver)
 {
-	gboolean same = audit_confirms(&driver->audit, &driver->page);
+	const EtcdRange *answer = &driver->asker.page;
+	gboolean same = audit_confirms(&driver->audit, answer);
 
 	driver_feed(driver, (ResumeInput){
 				RESUME_CONFIRMED,
-				.confirmed = {driver->page.header, same},
+				.confirmed = {answer->header, same},
 			    });
 }
 
 static void feed_answer(Driver *driver)
 {
-	switch (driver->ask) {
+	switch (driver->asker.kind) {
 	case ASK_PAGE:
 		feed_page(driver);
 		break;
 	case ASK_VERSION:
-		driver_feed(driver, (ResumeInput){RESUME_VERSION, .version = driver->version});
+		driver_feed(driver,
+			    (ResumeInput){RESUME_VERSION, .version = driver->asker.version});
 		break;
 	case ASK_AUDIT:
 		feed_audit(driver);
@@ -633,24 +508,21 @@ static void give_memory_back(Driver *driver)
 	driver->seed_done = FALSE;
 }
 
-static void request_ended(gpointer data, const RpcEnd *end)
+static void ask_answered(gpointer data)
 {
 	Driver *driver = data;
 
-	driver->request = NULL;
-	if (!end->ok)
-		feed_request_failure(driver, end->failure, end->reason);
-	else if (!driver->answered)
-		feed_request_failure(driver, ETCD_AWAY, "the answer is not etcd's");
-	else
-		feed_answer(driver);
-	/* a page may be large, and the next is a while away */
-	arena_clear(&driver->answer);
+	feed_answer(driver);
 	if (driver->seed_done)
 		give_memory_back(driver);
 }
 
-static const RpcEvents request_events = {request_message, request_ended};
+static const AskerEvents asker_events = {
+    .answered = ask_answered,
+    .failed = ask_failed,
+    .no_token = ask_had_no_token,
+    .refused = ask_refused,
+};
 
 /* ---- completions: the stream ---- */
 

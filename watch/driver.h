@@ -7,8 +7,8 @@
 #ifndef DRIVER_H
 #define DRIVER_H
 
+#include "asker.h"
 #include "audit.h"
-#include "auth.h"
 #include "endpoint.h"
 #include "finder.h"
 #include "metering.h"
@@ -17,50 +17,28 @@
 #include "seed.h"
 #include "watch.h"
 
-/* What the one request under way asks for. */
-typedef enum {
-	ASK_PAGE,
-	ASK_PROBE,  /* where etcd stands, and whether we may read the range */
-	ASK_ANCHOR, /* what a key was at a revision */
-	ASK_VERSION,
-	ASK_CONFIRM, /* whether anything is newer than what is held */
-	ASK_AUDIT,   /* how many keys there were at a revision */
-} AskKind;
-
 typedef struct {
 	Keyspace *keyspace; /* borrowed */
 	Rpc *rpc;	    /* borrowed */
 	EndpointList *endpoints;
 	Finder finder;
 	Credentials *credentials;
-	Auth auth;
 	char *server_name; /* in the certificate of all of them; NULL: the endpoint's */
 	KeyRange range;
 	guint dial_timeout_ms;
-	guint command_timeout_ms;
 
 	Resume resume;
 	GArray *actions; /* of the step being carried out */
 	gint64 timer_us; /* G_MAXINT64: not armed */
 
 	Seed seed;
-	AskKind ask;
-	GBytes *message;     /* of the request, to be sent again if need be */
-	RpcCall *request;    /* or for the token that it needs; NULL: none */
-	gboolean answered;   /* it has an answer, in `outline`, `page` or `version` */
-	gint64 requested_us; /* when it went out */
-	EtcdOutline outline; /* of a page; valid during request_ended, so the next two */
-	EtcdRange page;
-	const char *version;
+	Asker asker;
 	Audit audit;
-	Arena answer;
 	RpcCall *stream; /* NULL: none */
 
 	Metering metering;
-	gsize answer_len;  /* of the answer, in bytes */
 	gint64 arrived_us; /* the stream's last message */
 
-	gint64 contact_us;  /* when etcd last answered a request; 0: never */
 	gboolean seeded;    /* the first seed is complete */
 	gboolean seed_done; /* one is, just now: what its pages took can go */
 	char *refused;	    /* before that: what etcd said when it refused */
@@ -70,19 +48,20 @@ typedef struct {
 /* CONFIG is copied where it is needed later. */
 void driver_init(Driver *driver, const WatchConfig *config, Rpc *rpc, Keyspace *keyspace);
 
+void driver_clear(Driver *driver);
+
 /* Reads the certificates and the password again, where they are in files.  FALSE
  * and ERROR: what was read before stays. */
 gboolean driver_load_files(Driver *driver, GError **error);
-void driver_clear(Driver *driver);
+
+/* The same for one who waits for a warning, should they be bad; and the watch goes on
+ * over a new connection, made with them.  A seed that is under way is not disturbed. */
+void driver_reload(Driver *driver);
 
 void driver_start(Driver *driver);
 
 /* Somebody waits for REVISION. */
 void driver_want(Driver *driver, gint64 revision);
-
-/* The same for one who waits for a warning, should they be bad; and the watch goes on
- * over a new connection, made with them.  A seed that is under way is not disturbed. */
-void driver_reload(Driver *driver);
 
 /* When driver_check_timer may have something to do. */
 gint64 driver_deadline(const Driver *driver);

@@ -10,7 +10,7 @@
 char *reason_from_text(const char *text, gsize len);
 
 /* What kind of failure REASON tells of, which is from reason_from_text or of our own
- * words in driver.c. */
+ * words in asker.c and driver.c. */
 KeyspaceError reason_kind(const char *reason);
 
 /* Whether etcd's TEXT says that we may not, or are not who we say: a watch that

@@ -36,10 +36,10 @@ static gboolean is_up(const Driver *driver)
 
 static gint64 dial_deadline(const Start *start, const Driver *driver)
 {
-	gint64 since_us = MAX(start->started_us, driver->contact_us);
+	gint64 since_us = MAX(start->started_us, driver->asker.contact_us);
 
 	/* from then on it is for the command timeout to say when to give up */
-	if (driver->seeded || (driver->request && rpc_connected(driver->rpc)))
+	if (driver->seeded || (asker_is_busy(&driver->asker) && rpc_connected(driver->rpc)))
 		return G_MAXINT64;
 	if (driver->resume.state == RESUME_ASKING)
 		return G_MAXINT64;

@@ -116,7 +116,7 @@ static void skip_to_timer(Driver *driver)
 /* Until it is, and nothing else is under way. */
 static void turn_until(Rpc *rpc, Driver *driver, ResumeState state)
 {
-	while (driver->resume.state != state || driver->request) {
+	while (driver->resume.state != state || asker_is_busy(&driver->asker)) {
 		if (driver->resume.state == RESUME_WAITING)
 			skip_to_timer(driver);
 		else
