@@ -15,7 +15,7 @@
  * left is the same: a READ of exactly the page that is being stored, that no worker has taken
  * yet when the daemon is killed.
  *
- * Linux before 6.1.106 does not clear the rest of a page that was stored.
+ * Linux before 6.1.107 does not clear the rest of a page that was stored.
  */
 #include "ahead.h"
 

@@ -3,13 +3,16 @@
 
 #include <string.h>
 
+#define BYTES_AT_ONCE (64 * 1024)
+
 struct Diff {
 	Tree *tree;
 	guint32 seed;	  /* number of this seed; marks the nodes that it has */
 	guint64 n_marked; /* nodes that have its mark */
-	GArray *puts;	  /* KvEvent; memory in bytes */
-	GArray *events;	  /* KvEvent: deletions, then puts */
-	GPtrArray *bytes; /* owned copies */
+	/* NULL while no seed is under way: they may be as large as the tree. */
+	GArray *deletions;   /* KvEvent */
+	GArray *puts;	     /* KvEvent; in the end behind the deletions */
+	GStringChunk *bytes; /* keys and values of both */
 };
 
 Diff *diff_new(Tree *tree)
@@ -17,9 +20,6 @@ Diff *diff_new(Tree *tree)
 	Diff *diff = g_new0(Diff, 1);
 
 	diff->tree = tree;
-	diff->puts = g_array_new(FALSE, FALSE, sizeof(KvEvent));
-	diff->events = g_array_new(FALSE, FALSE, sizeof(KvEvent));
-	diff->bytes = g_ptr_array_new_with_free_func(g_free);
 	return diff;
 }
 
@@ -27,19 +27,25 @@ void diff_free(Diff *diff)
 {
 	if (!diff)
 		return;
-	g_ptr_array_unref(diff->bytes);
-	g_array_unref(diff->events);
-	g_array_unref(diff->puts);
+	diff_forget(diff);
 	g_free(diff);
+}
+
+void diff_forget(Diff *diff)
+{
+	g_clear_pointer(&diff->deletions, g_array_unref);
+	g_clear_pointer(&diff->puts, g_array_unref);
+	g_clear_pointer(&diff->bytes, g_string_chunk_free);
 }
 
 void diff_begin(Diff *diff)
 {
+	diff_forget(diff);
 	diff->seed++;
 	diff->n_marked = 0;
-	g_array_set_size(diff->puts, 0);
-	g_array_set_size(diff->events, 0);
-	g_ptr_array_set_size(diff->bytes, 0);
+	diff->deletions = g_array_new(FALSE, FALSE, sizeof(KvEvent));
+	diff->puts = g_array_new(FALSE, FALSE, sizeof(KvEvent));
+	diff->bytes = g_string_chunk_new(BYTES_AT_ONCE);
 }
 
 /* All of it is compared: after a restore, another value may have the same
@@ -57,9 +63,12 @@ static gboolean holds(const Node *node, const KeyValue *kv)
 
 static KvBytes copy(Diff *diff, KvBytes bytes)
 {
-	guint8 *data = g_memdup2(bytes.data, bytes.len);
-	g_ptr_array_add(diff->bytes, data);
-	return (KvBytes){data, bytes.len};
+	const char *data = (const char *)bytes.data;
+
+	if (bytes.len == 0)
+		return (KvBytes){NULL, 0};
+	data = g_string_chunk_insert_len(diff->bytes, data, (gssize)bytes.len);
+	return (KvBytes){(const guint8 *)data, bytes.len};
 }
 
 void diff_page(Diff *diff, const KeyValue *kvs, gsize n_kvs)
@@ -88,14 +97,14 @@ static void add_deletion(Node *file, gpointer data)
 	g_autoptr(GByteArray) key = tree_node_key(diff->tree, file);
 	KvEvent event = {.type = KV_DELETE};
 	event.kv.key = copy(diff, (KvBytes){key->data, key->len});
-	g_array_append_val(diff->events, event);
+	g_array_append_val(diff->deletions, event);
 }
 
 const KvEvent *diff_end(Diff *diff, gsize *ret_n_events)
 {
 	if (diff->n_marked < tree_totals_locked(diff->tree).n_keys)
 		tree_foreach_file(diff->tree, add_deletion, diff);
-	g_array_append_vals(diff->events, diff->puts->data, diff->puts->len);
-	*ret_n_events = diff->events->len;
-	return (const KvEvent *)(void *)diff->events->data;
+	g_array_prepend_vals(diff->puts, diff->deletions->data, diff->deletions->len);
+	*ret_n_events = diff->puts->len;
+	return (const KvEvent *)(void *)diff->puts->data;
 }

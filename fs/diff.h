@@ -20,7 +20,10 @@ void diff_begin(Diff *diff);
 void diff_page(Diff *diff, const KeyValue *kvs, gsize n_kvs);
 
 /* The seed is complete: the keys of the tree that it did not have are deletions.
- * The events, deletions first, are borrowed until diff_begin or diff_free. */
+ * The events, deletions first, are borrowed until diff_forget. */
 const KvEvent *diff_end(Diff *diff, gsize *ret_n_events);
+
+/* Gives back the memory of the seed, complete or not; it may be much. */
+void diff_forget(Diff *diff);
 
 #endif

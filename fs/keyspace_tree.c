@@ -124,8 +124,8 @@ static void seed_end(Keyspace *keyspace)
 		announcer_rewind(self->announcer, self->seed_revision);
 		g_autoptr(GArray) prepared = tree_prepare(self->tree, events, n_events);
 		apply(self, events, n_events, prepared, self->seed_revision);
-		diff_begin(self->diff);
 	}
+	diff_forget(self->diff);
 	self->seeded = TRUE;
 	seeding_end(self->seeding);
 }

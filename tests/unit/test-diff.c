@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A reseed is exactly what differs. */
+/* A reseed is exactly what differs, and leaves no memory taken. */
+#include <malloc.h>
 #include <string.h>
 
 #include "diff.h"
@@ -96,6 +97,33 @@ static void test_begun_twice(Fixture *f, gconstpointer data)
 	g_assert_cmpuint(n, ==, 2);
 }
 
+/* In bytes; a sanitizer's allocator says 0. */
+static gsize allocated(void)
+{
+	struct mallinfo2 info = mallinfo2();
+	return info.uordblks + info.hblkhd;
+}
+
+#define MANY 10000
+
+static void test_forgotten(Fixture *f, gconstpointer data)
+{
+	gsize before = allocated();
+
+	diff_begin(f->diff);
+	for (guint i = 0; i < MANY; i++) {
+		g_autofree char *key = g_strdup_printf("/many/%u", i);
+		diff_page(f->diff, &(KeyValue){bytes(key), bytes(key), 1, 4, 4, 0}, 1);
+	}
+	gsize n;
+	diff_end(f->diff, &n);
+	g_assert_cmpuint(n, ==, MANY + 3);
+	if (before > 0)
+		g_assert_cmpuint(allocated(), >, before + MANY * sizeof(KvEvent));
+	diff_forget(f->diff);
+	g_assert_cmpuint(allocated(), <, before + MANY);
+}
+
 static void add(const char *path, void (*test)(Fixture *, gconstpointer))
 {
 	g_test_add(path, Fixture, NULL, set_up, test, tear_down);
@@ -107,5 +135,6 @@ int main(int argc, char **argv)
 	add("/diff/same", test_same);
 	add("/diff/differences", test_differences);
 	add("/diff/begun-twice", test_begun_twice);
+	add("/diff/forgotten", test_forgotten);
 	return g_test_run();
 }
