@@ -9,6 +9,7 @@
 #include "ahead.h"
 #include "attr.h"
 #include "control.h"
+#include "copies.h"
 #include "inode.h"
 #include "meters.h"
 #include "tree.h"
@@ -27,6 +28,7 @@ typedef struct {
 	InodeTable *inodes;
 	View *view;
 	Control *control;
+	Copies *copies;
 	Meters *meters;
 	const Withheld *withheld;
 	Waiting *waiting;

@@ -98,22 +98,24 @@ static void leave_older_locked(InodeTable *table, Inode *inode)
 	table->n_older--;
 }
 
-void inode_forget(InodeTable *table, guint64 nodeid, guint64 n_lookups)
+gboolean inode_forget(InodeTable *table, guint64 nodeid, guint64 n_lookups)
 {
 	/* The root's count is not the kernel's to end. */
 	if (nodeid == 1)
-		return;
+		return FALSE;
 
 	g_mutex_lock(&table->lock);
 	Inode *inode = find_locked(table, nodeid);
-	if (inode && inode->n_lookups > n_lookups) {
-		inode->n_lookups -= n_lookups;
-	} else if (inode) {
+	gboolean forgotten = inode && inode->n_lookups <= n_lookups;
+	if (forgotten) {
 		if (inode->retired)
 			leave_older_locked(table, inode);
 		g_hash_table_remove(table->inodes, &nodeid);
+	} else if (inode) {
+		inode->n_lookups -= n_lookups;
 	}
 	g_mutex_unlock(&table->lock);
+	return forgotten;
 }
 
 Node *inode_get(InodeTable *table, guint64 nodeid)

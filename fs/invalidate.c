@@ -68,7 +68,10 @@ GPtrArray *invalidate_entries(Device *device, InodeTable *inodes, const GPtrArra
 	g_hash_table_iter_init(&iter, dirs);
 	while (g_hash_table_iter_next(&iter, &dir, &had)) {
 		drop_dir(device, inodes, dir);
-		if (node_take_listed(dir) && !had)
+		if (!node_take_listed(dir))
+			continue;
+		node_next_epoch(dir);
+		if (!had)
 			g_ptr_array_add(listed, node_ref(dir));
 	}
 	device_release(device);

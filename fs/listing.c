@@ -8,8 +8,8 @@
 
 #define OFFSET_DOT 1
 #define OFFSET_DOT_DOT 2
-/* So many are looked at under one lock: some 100 us. */
-#define NAMES_AT_ONCE 4096
+/* Of an offset as the kernel is given it: below is the epoch. */
+#define EPOCH_BITS 8
 
 typedef struct {
 	Listing *listing;
@@ -18,7 +18,31 @@ typedef struct {
 	gsize size;
 	gboolean plus;
 	Node *announced; /* borrowed: of view_announced */
+	guint64 at;	 /* the offset of the last entry, or where the listing goes on */
+
+	/* See copies.c. */
+	guint8 epoch;
+	gboolean has_copy; /* of this epoch: */
+	CopyExtent before; /* how far it goes, */
+	CopyExtent after;  /* and with what is added */
 } Filler;
+
+/* The bytes of the kernel's copy of a listing, after an entry is added to it. */
+static guint64 copied(const Filler *f, guint64 bytes, const char *name)
+{
+	gsize page = (gsize)sysconf(_SC_PAGESIZE);
+	gsize need = fuse_add_direntry(f->req, NULL, 0, name, NULL, 0);
+	gsize left = page - bytes % page;
+	return bytes + (need > left ? left : 0) + need;
+}
+
+/* An entry goes into the copy if it comes after the copy's end. */
+static void count_copied(Filler *f, const char *name, guint64 offset)
+{
+	if (f->has_copy && f->at == f->after.end)
+		f->after = (CopyExtent){offset, copied(f, f->after.bytes, name)};
+	f->at = offset;
+}
 
 /* FALSE: it does not fit.  ENTRY with ino 0 is a name alone. */
 static gboolean add(Filler *f, const char *name, const struct fuse_entry_param *entry,
@@ -27,12 +51,13 @@ static gboolean add(Filler *f, const char *name, const struct fuse_entry_param *
 	Listing *listing = f->listing;
 	char *at = listing->buf + listing->len;
 	gsize left = f->size - listing->len;
-	gsize need = f->plus
-			 ? fuse_add_direntry_plus(f->req, at, left, name, entry, (off_t)offset)
-			 : fuse_add_direntry(f->req, at, left, name, &entry->attr, (off_t)offset);
+	off_t off = (off_t)(offset << EPOCH_BITS | f->epoch);
+	gsize need = f->plus ? fuse_add_direntry_plus(f->req, at, left, name, entry, off)
+			     : fuse_add_direntry(f->req, at, left, name, &entry->attr, off);
 	if (need > left)
 		return FALSE;
 	listing->len += need;
+	count_copied(f, name, offset);
 	return TRUE;
 }
 
@@ -83,76 +108,21 @@ static void add_control_files(Filler *f, const Node *dir, guint64 offset)
 	}
 }
 
-/* The bytes of the kernel's copy of a listing, after an entry is added to it. */
-static gsize copied(const Filler *f, gsize page, gsize bytes, const char *name)
-{
-	gsize need = fuse_add_direntry(f->req, NULL, 0, name, NULL, 0);
-	gsize left = page - bytes % page;
-	return bytes + (need > left ? left : 0) + need;
-}
-
-/* A walk through a directory's names that lets the writer in now and then. */
-typedef struct {
-	guint64 at;	     /* the offset of the last name that was met */
-	guint64 last_offset; /* of the directory when it began: */
-	guint32 n_children;
-} Walk;
-
-/* Each new entry has a greater offset, and each that goes leaves one child less. */
-static gboolean walk_begin_locked(Walk *walk, const Node *dir)
-{
-	if (walk->at == 0)
-		*walk = (Walk){0, dir->dir->last_offset, dir->dir->n_children};
-	return walk->last_offset == dir->dir->last_offset &&
-	       walk->n_children == dir->dir->n_children;
-}
-
-/* What BYTES of copy become with some more names; FALSE: there are none. */
-static gboolean copied_some_locked(const Filler *f, const Node *dir, Walk *walk, gsize page,
-				   gsize *bytes)
-{
-	SiblingsIter iter;
-	Node *node = NULL;
-	guint n = 0;
-
-	siblings_seek(&iter, dir->dir->children, walk->at);
-	while (n++ < NAMES_AT_ONCE && (node = siblings_next(&iter))) {
-		*bytes = copied(f, page, *bytes, node_name(node));
-		walk->at = node->offset;
-	}
-	return node != NULL;
-}
-
-/* Whether that copy would end with a page; also if the directory changes while we look:
- * then the copy is soon invalid. */
-static gboolean ends_with_page(const Filler *f, const Node *dir)
-{
-	gsize page = (gsize)sysconf(_SC_PAGESIZE);
-	gsize bytes = copied(f, page, copied(f, page, 0, "."), "..");
-	gboolean same, more = TRUE;
-	Walk walk = {0};
-
-	do {
-		tree_read_lock(f->fs->tree);
-		same = walk_begin_locked(&walk, dir);
-		more = same && copied_some_locked(f, dir, &walk, page, &bytes);
-		tree_read_unlock(f->fs->tree);
-	} while (more);
-	return !same || bytes % page == 0;
-}
-
 /* Who is at an offset that the kernel's copy of the listing does not have, since the
- * entry is gone, is sent on to us.  But where the copy ends with a page, the
- * kernel says that there is nothing more.  An end that is too short for an entry ends
- * the listing as well, but does not complete the copy, so it is not used. */
+ * entry is gone or he is of another epoch, is sent on to us.  But where the copy ends with
+ * a page, the kernel says that there is nothing more.  An end that is too short for an entry
+ * ends the listing as well, but does not complete the copy, so it is not used. */
 static void add_end(Filler *f, const Node *dir)
 {
 	static const char end[8] = {0};
+	gsize page = (gsize)sysconf(_SC_PAGESIZE);
 
-	if (f->listing->len > 0 || f->size < sizeof(end) || !ends_with_page(f, dir))
-		return;
-	memcpy(f->listing->buf, end, sizeof(end));
-	f->listing->len = sizeof(end);
+	if (f->has_copy && f->at == f->before.end && f->before.bytes % page != 0) {
+		copies_forget(f->fs->copies, dir->nodeid);
+	} else if (f->size >= sizeof(end)) {
+		memcpy(f->listing->buf, end, sizeof(end));
+		f->listing->len = sizeof(end);
+	}
 }
 
 /* FALSE: they are withheld. */
@@ -168,23 +138,38 @@ static gboolean add_children(Filler *f, Node *dir, guint64 offset)
 	while (shown && (node = siblings_next(&iter)) && add_node(f, node))
 		;
 	tree_read_unlock(f->fs->tree);
-	add_end(f, dir);
+	if (shown && f->listing->len == 0)
+		add_end(f, dir);
+	return shown;
+}
+
+static gboolean list(Filler *f, Node *dir, guint64 off)
+{
+	Copies *copies = f->fs->copies;
+	gint64 now_us = g_get_monotonic_time();
+
+	f->epoch = off == 0 ? copies_begin(copies, dir->nodeid, node_epoch(dir), now_us)
+			    : (guint8)off;
+	f->has_copy = copies_find(copies, dir->nodeid, f->epoch, now_us, &f->before);
+	f->after = f->before;
+	gboolean shown = !add_dots(f, dir, f->at) || add_children(f, dir, f->at);
+	if (shown && f->after.end != f->before.end)
+		copies_extend(copies, dir->nodeid, f->epoch, f->before, f->after, now_us);
 	return shown;
 }
 
 gboolean listing_init(Listing *listing, const Fs *fs, fuse_req_t req, Node *dir, gsize size,
-		      guint64 offset, gboolean plus)
+		      guint64 off, gboolean plus)
 {
 	g_autoptr(Node) announced = view_announced(fs->view, dir);
-	Filler filler = {listing, fs, req, size, plus, announced};
+	Filler filler = {listing, fs, req, size, plus, announced, .at = off >> EPOCH_BITS};
 
 	*listing = (Listing){g_malloc(size), 0, g_array_new(FALSE, FALSE, sizeof(guint64))};
-	if (control_is_dir(fs->control, dir)) {
-		if (add_dots(&filler, dir, offset))
-			add_control_files(&filler, dir, offset);
-		return TRUE;
-	}
-	return !add_dots(&filler, dir, offset) || add_children(&filler, dir, offset);
+	if (!control_is_dir(fs->control, dir))
+		return list(&filler, dir, off);
+	if (add_dots(&filler, dir, filler.at))
+		add_control_files(&filler, dir, filler.at);
+	return TRUE;
 }
 
 void listing_undo(Listing *listing, const Fs *fs)

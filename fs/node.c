@@ -221,3 +221,13 @@ gboolean node_take_listed(Node *dir)
 {
 	return (g_atomic_int_and(&dir->dir->listed, LISTED_EVER) & LISTED_LATELY) != 0;
 }
+
+void node_next_epoch(Node *dir)
+{
+	g_atomic_int_inc(&dir->dir->epoch);
+}
+
+guint8 node_epoch(Node *dir)
+{
+	return (guint8)g_atomic_int_get(&dir->dir->epoch);
+}

@@ -44,6 +44,7 @@ typedef struct {
 	guint32 n_children;
 	guint32 n_dirs; /* of them directories */
 	guint listed;	/* atomic, no lock: node_set_listed_locked */
+	guint epoch;	/* likewise: node_next_epoch */
 } NodeDir;
 
 struct Node {
@@ -129,5 +130,10 @@ void node_append_rest(const Node *node, GByteArray *out);
 void node_set_listed_locked(Node *dir);
 gboolean node_was_listed(Node *dir);
 gboolean node_take_listed(Node *dir);
+
+/* The directory has changed since it was listed: its listings are of another epoch from now
+ * on (copies.c).  There are 256 of them, in turn. */
+void node_next_epoch(Node *dir);
+guint8 node_epoch(Node *dir);
 
 #endif

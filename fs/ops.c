@@ -198,10 +198,16 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		reply_entry(req, &entry);
 }
 
+static void forget(const Fs *fs, fuse_ino_t ino, uint64_t nlookup)
+{
+	if (inode_forget(fs->inodes, ino, nlookup))
+		copies_forget(fs->copies, ino);
+}
+
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 {
 	count(req, METERS_FORGET);
-	inode_forget(fs_of(req)->inodes, ino, nlookup);
+	forget(fs_of(req), ino, nlookup);
 	fuse_reply_none(req);
 }
 
@@ -209,7 +215,7 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 {
 	meter_add(&fs_of(req)->meters->requests[METERS_FORGET], count);
 	for (size_t i = 0; i < count; i++)
-		inode_forget(fs_of(req)->inodes, forgets[i].ino, forgets[i].nlookup);
+		forget(fs_of(req), forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(req);
 }
 

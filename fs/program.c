@@ -20,6 +20,7 @@ typedef struct {
 	Tree *tree;
 	InodeTable *inodes;
 	View *view;
+	Copies *copies;
 	Waiting *waiting;
 	Announcer *announcer;
 	Control *control;
@@ -57,6 +58,7 @@ static void program_init(Program *program, const Options *options, const MountCo
 	program->tree = tree_new(prefix_of(options));
 	program->inodes = inode_table_new(tree_root(program->tree));
 	program->view = view_new();
+	program->copies = copies_new();
 	program->withheld = (Withheld){.policy = options->stale_fail};
 	program->waiting = waiting_new();
 	program->announcer = announcer_new(program->tree, program->inodes, program->view,
@@ -74,6 +76,7 @@ static void program_init(Program *program, const Options *options, const MountCo
 	    .inodes = program->inodes,
 	    .view = program->view,
 	    .control = program->control,
+	    .copies = program->copies,
 	    .meters = &program->meters,
 	    .withheld = &program->withheld,
 	    .waiting = program->waiting,
@@ -93,6 +96,7 @@ static void program_clear(Program *program)
 	announcer_free(program->announcer);
 	control_free(program->control);
 	waiting_free(program->waiting);
+	copies_free(program->copies);
 	view_free(program->view);
 	inode_table_free(program->inodes);
 	tree_free(program->tree);

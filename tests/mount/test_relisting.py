@@ -18,7 +18,7 @@ import inotify  # noqa: E402
 from mount import TICKS  # noqa: E402
 from paths import paths  # noqa: E402
 from stream import ListingTest, Stream, names, read_stream, repeated  # noqa: E402
-from wait import LIMIT, times  # noqa: E402
+from wait import LIMIT, Deadline, times  # noqa: E402
 
 
 class Kept(ListingTest):
@@ -95,6 +95,32 @@ class Kept(ListingTest):
                 thread.join()
         self.assertEqual([], self.trouble)
 
+    def test_who_began_before_the_change_ends_after_it(self):
+        """Two are in the middle of it: who began after the change sees nothing of what the
+        other, who began before it, reads to the end meanwhile."""
+        self.mounted = self.mount()
+        self.path = self.mounted.join("d")
+        watcher = self.watcher()
+        watcher.add(self.path, self.MASK)
+        for number, size in enumerate((512, 1024, 1 << 16)):
+            with self.subTest(size=size):
+                goes, comes = f"goes-{number}", f"comes-{number}"
+                self.keys.put(f"d/{goes}", "")
+                watcher.next()
+                before = self.stream(self.path)
+                listed = []
+                while goes not in listed:
+                    listed += [entry.name for entry in before.some(size)]
+                self.keys.txn({f"d/{comes}": ""}, [f"d/{goes}"])
+                for _ in range(2):
+                    watcher.next()
+                after = self.stream(self.path)
+                entries = after.some(size)
+                self.assertIn(comes, [entry.name for entry in before.rest(size)])
+                listed = names(entries + after.rest(size))
+                self.assert_lasting_once(self.lasting, listed)
+                self.assertEqual((0, 1), (listed.count(goes), listed.count(comes)))
+
     # What the daemon is asked, from its debug log.
 
     def start_logging(self):
@@ -141,18 +167,24 @@ class Kept(ListingTest):
         self.assert_kept_soon()
 
     def test_a_listing_is_kept_after_a_change_in_its_middle(self):
-        """Somebody has read a part, and then there is a change; he reads on, or not."""
+        """Somebody has read a part, and then there is a change; he reads on, or not: then he
+        is taken for gone after a while.  He has room for all that the kernel is told at once,
+        or not."""
         self.more = 0
         self.start_logging()
-        for reads_on in (True, False):
-            with self.subTest(reads_on=reads_on):
+        for reads_on, size in itertools.product((True, False), (1024, 512)):
+            with self.subTest(reads_on=reads_on, size=size):
                 stream = self.stream(self.path)
-                stream.some()
+                stream.some(size)
                 self.more += 1
                 self.keys.put(f"d/new-{self.more}", "")
                 self.mounted.settle()
+                deadline = Deadline("the listing is kept")
                 if reads_on:
-                    stream.rest()
+                    stream.rest(size)
+                else:
+                    while self.listings_asked():
+                        deadline.pause()
                 self.assert_kept_soon()
                 self.keys.put("d/stays-7", "")
                 self.mounted.settle()
