@@ -28,6 +28,10 @@
 #include "mountpoint.h"
 #include "ops.h"
 
+/* That answer requests, unless somebody says how many. */
+#define THREADS_LEAST 2
+#define THREADS_MOST 10
+
 struct Mount {
 	MountConfig config;
 	Announcer *announcer;
@@ -132,6 +136,15 @@ static void open_session(gpointer data)
 
 /* --- The session loop ----------------------------------------------------------------- */
 
+/* Idle threads are woken in turn.  With more of them than processors, who asks one thing
+ * after the other, like the announcer, waits for one with cold caches, and elsewhere, each
+ * time.  Hardly any request waits for somebody else, so more would not answer more. */
+static guint max_threads(const MountConfig *config)
+{
+	guint processors = CLAMP(g_get_num_processors(), THREADS_LEAST, THREADS_MOST);
+	return config->max_threads > 0 ? config->max_threads : processors;
+}
+
 static int run_loop(Mount *mount)
 {
 	if (mount->config.single_thread)
@@ -139,8 +152,7 @@ static int run_loop(Mount *mount)
 
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	fuse_loop_cfg_set_clone_fd(config, 1);
-	if (mount->config.max_threads > 0)
-		fuse_loop_cfg_set_max_threads(config, mount->config.max_threads);
+	fuse_loop_cfg_set_max_threads(config, max_threads(&mount->config));
 	if (mount->config.max_idle_threads > 0)
 		fuse_loop_cfg_set_idle_threads(config, mount->config.max_idle_threads);
 	int r = fuse_session_loop_mt(mount->session, config);
@@ -153,7 +165,8 @@ static void *loop_main(void *data)
 	Mount *mount = data;
 	int r = run_loop(mount);
 
-	if (r < 0)
+	/* So ends who takes a request in the moment in which the kernel ends the session. */
+	if (r < 0 && r != -ECONNABORTED)
 		g_warning("the session ended: %s", g_strerror(-r));
 	/* Heeded also if nobody runs the main loop yet. */
 	eventfd_write(mount->ended_fd, 1);

@@ -20,8 +20,8 @@ typedef struct {
 	gboolean allow_other;
 	gboolean stale_fail; /* a tree may be withheld (withheld.h) */
 	gboolean single_thread;
-	guint max_threads; /* that answer requests; 0: libfuse's choice, as the next */
-	guint max_idle_threads;
+	guint max_threads;	/* that answer requests; 0: as many as there are processors */
+	guint max_idle_threads; /* 0: libfuse's choice */
 	gboolean privileged;	/* mountpoint_is_privileged */
 	gboolean hangup_leaves; /* SIGHUP asks to leave, too */
 	gboolean heartbeat;	/* mount_answered is wanted */

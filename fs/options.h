@@ -62,7 +62,7 @@ typedef struct {
 	gboolean foreground;
 	gboolean debug; /* implies foreground */
 	gboolean single_thread;
-	guint max_threads; /* these two: 0 is libfuse's default */
+	guint max_threads; /* 0: the default, so the next */
 	guint max_idle_threads;
 	GLogLevelFlags log_level; /* the least severe that is shown */
 	gchar *config_file;	  /* whole path; NULL: none */
