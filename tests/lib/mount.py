@@ -80,6 +80,20 @@ def unmount_command(directory):
     return ["umount", directory] if privileged() else ["fusermount3", "-u", directory]
 
 
+def unmount(point, *command, held=False):
+    """What a person does at POINT (or COMMAND); returns how it ended.  Root succeeds at the
+    first try.  An ordinary user's announcer acts through the visible mount, and while it does
+    the mount is busy: there, a few tries may be needed, unless it is HELD by the test."""
+    deadline = Deadline("the mount is not busy")
+    while True:
+        result = subprocess.run([*command, point] if command else unmount_command(point),
+                                check=False, text=True, stdin=subprocess.DEVNULL,
+                                capture_output=True)
+        if privileged() or held or "busy" not in result.stderr:
+            return result
+        deadline.left()
+
+
 def daemons(point):
     """The processes that have POINT, where one is or will be mounted, as an argument."""
     found = []
@@ -96,7 +110,10 @@ def daemons(point):
 def unmount_from_background(point, *command):
     """Returns when the daemon is gone, too.  COMMAND: instead of what a person does."""
     ends = [os.pidfd_open(pid) for pid in daemons(point)]
-    subprocess.run(command or unmount_command(point), check=True, stdin=subprocess.DEVNULL)
+    if command:
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    elif (result := unmount(point)).returncode:
+        raise AssertionError(f"{point}: {result.stderr.strip()}")
     for end in ends:
         if not select.select([end], [], [], Deadline("the daemon ends").left())[0]:
             raise AssertionError(f"{point} is unmounted, and the daemon has not ended")
@@ -250,17 +267,7 @@ class Mount:
             watcher.close()
 
     def unmount(self, *command):
-        """What a person does (or COMMAND); returns how it ended.  Root succeeds at
-        the first try.  An ordinary user's announcer acts through the visible mount,
-        and while it does the mount is busy: there, a few tries may be needed."""
-        deadline = Deadline("the mount is not busy")
-        while True:
-            result = subprocess.run([*command, self.path] if command else
-                                    unmount_command(self.path), check=False, text=True,
-                                    stdin=subprocess.DEVNULL, capture_output=True)
-            if privileged() or self.held or "busy" not in result.stderr:
-                return result
-            deadline.left()
+        return unmount(self.path, *command, held=self.held)
 
     def terminate(self, signum=signal.SIGTERM):
         """To the daemon, which a wrapper may have started for us or become."""
