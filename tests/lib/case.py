@@ -95,6 +95,7 @@ class MountTest(unittest.TestCase):
         return [_run["wait"], mount.path, *args]
 
     def watcher(self):
+        """Until the test ends; a user may have 128, those of other tests included."""
         watcher = Watcher()
         self.addCleanup(watcher.close)
         return watcher

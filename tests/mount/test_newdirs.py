@@ -41,13 +41,14 @@ class Recursive(case.MountTest):
         for number in range(1000):
             self.keys.put(f"d{number}/first", "1")
             parent.until(lambda event: event.mask & inotify.ISDIR)
-            watcher = self.watcher()
+            watcher = inotify.Watcher()
             watcher.add(mount.join(f"d{number}"))
             os.listdir(mount.join(f"d{number}"))
             mount.settle()
             self.keys.put(f"d{number}/end", "1")
             told = [line for line in transcript(watcher.until_closed("end"))
                     if line.endswith(" first")]
+            watcher.close()
             self.assertIn(told, ([], FIRST))
             if told:
                 return
@@ -63,12 +64,13 @@ class Others(case.MountTest):
             self.keys.put(f"d{number}/first", "1")
             while not os.path.exists(mount.join(f"d{number}")):
                 pass
-            watcher = self.watcher()
+            watcher = inotify.Watcher()
             watcher.add(mount.join(f"d{number}"))
             mount.settle()
             self.keys.put(f"d{number}/second", "1")
             self.assertEqual([line.replace("first", "second") for line in FIRST],
                              transcript(watcher.until_closed("second")))
+            watcher.close()
 
     def test_nobody_comes(self):
         """Then what is in there is never asked for."""

@@ -256,7 +256,7 @@ class Transactions(ListingTest):
         self.keys.txn({"d/s/0": "0", "d/0": "0"})
         self.mounted = self.mount()
         for number in range(1, times(60, slow=20)):
-            watcher = self.watcher()
+            watcher = inotify.Watcher()
             watcher.add(self.mounted.path, inotify.CREATE | inotify.DELETE)
             watcher.add(self.mounted.join("d"), inotify.CREATE | inotify.DELETE)
             before, now = str(number - 1), str(number)
@@ -264,6 +264,7 @@ class Transactions(ListingTest):
             watcher.next()
             self.assertEqual({"d": None, "d/s": None, f"d/{now}": now.encode(),
                               f"d/s/{now}": now.encode()}, self.shown())
+            watcher.close()
             self.mounted.settle()
 
 
