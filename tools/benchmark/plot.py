@@ -6,6 +6,8 @@ import matplotlib
 matplotlib.use("svg")
 from matplotlib import pyplot  # noqa: E402
 
+matplotlib.rcParams["svg.fonttype"] = "none"  # text stays text
+
 
 def draw(growths, path):
     """Each cost as a multiple of what it is with the fewest keys."""
@@ -20,4 +22,4 @@ def draw(growths, path):
     axes.set_ylabel("cost, as a multiple of the cost at the fewest keys")
     axes.grid(True, alpha=0.3)
     axes.legend()
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Date": None})
