@@ -42,6 +42,14 @@ typedef struct {
 	gboolean no_open;
 } Fs;
 
+/* FUSE's FORGET, of all that is known of what the kernel knows; also to undo an inode_lookup
+ * whose reply it never took. */
+static inline void fs_forget(const Fs *fs, guint64 nodeid, guint64 n_lookups)
+{
+	if (inode_forget(fs->inodes, nodeid, n_lookups))
+		copies_forget(fs->copies, nodeid);
+}
+
 /* How long it may keep attributes. */
 static inline double fs_attr_timeout(const Withheld *withheld)
 {

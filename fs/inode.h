@@ -20,8 +20,8 @@ void inode_table_free(InodeTable *table);
  * the node was found, so that a change applied later finds it known. */
 void inode_lookup(InodeTable *table, Node *node);
 
-/* FUSE's FORGET; also to undo an inode_lookup whose reply the kernel never took.  TRUE: the
- * kernel does not know it any more. */
+/* FUSE's FORGET; also to undo an inode_lookup whose reply the kernel never took.  TRUE: it
+ * was known, and is no longer. */
 gboolean inode_forget(InodeTable *table, guint64 nodeid, guint64 n_lookups);
 
 /* The node, with a reference for the caller; NULL if the kernel does not know it. */

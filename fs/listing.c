@@ -27,10 +27,15 @@ typedef struct {
 	CopyExtent after;  /* and with what is added */
 } Filler;
 
+static gsize page_size(void)
+{
+	return (gsize)sysconf(_SC_PAGESIZE);
+}
+
 /* The bytes of the kernel's copy of a listing, after an entry is added to it. */
 static guint64 copied(const Filler *f, guint64 bytes, const char *name)
 {
-	gsize page = (gsize)sysconf(_SC_PAGESIZE);
+	gsize page = page_size();
 	gsize need = fuse_add_direntry(f->req, NULL, 0, name, NULL, 0);
 	gsize left = page - bytes % page;
 	return bytes + (need > left ? left : 0) + need;
@@ -115,9 +120,8 @@ static void add_control_files(Filler *f, const Node *dir, guint64 offset)
 static void add_end(Filler *f, const Node *dir)
 {
 	static const char end[8] = {0};
-	gsize page = (gsize)sysconf(_SC_PAGESIZE);
 
-	if (f->has_copy && f->at == f->before.end && f->before.bytes % page != 0) {
+	if (f->has_copy && f->at == f->before.end && f->before.bytes % page_size() != 0) {
 		copies_forget(f->fs->copies, dir->nodeid);
 	} else if (f->size >= sizeof(end)) {
 		memcpy(f->listing->buf, end, sizeof(end));
@@ -175,7 +179,7 @@ gboolean listing_init(Listing *listing, const Fs *fs, fuse_req_t req, Node *dir,
 void listing_undo(Listing *listing, const Fs *fs)
 {
 	for (guint i = 0; i < listing->looked_up->len; i++)
-		inode_forget(fs->inodes, g_array_index(listing->looked_up, guint64, i), 1);
+		fs_forget(fs, g_array_index(listing->looked_up, guint64, i), 1);
 }
 
 void listing_clear(Listing *listing)

@@ -182,7 +182,7 @@ static int do_lookup(const Fs *fs, guint64 parent, const char *name, gboolean an
 static void reply_entry(fuse_req_t req, const struct fuse_entry_param *entry)
 {
 	if (fuse_reply_entry(req, entry) < 0 && entry->ino != 0)
-		inode_forget(fs_of(req)->inodes, entry->ino, 1);
+		fs_forget(fs_of(req), entry->ino, 1);
 }
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -198,16 +198,10 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		reply_entry(req, &entry);
 }
 
-static void forget(const Fs *fs, fuse_ino_t ino, uint64_t nlookup)
-{
-	if (inode_forget(fs->inodes, ino, nlookup))
-		copies_forget(fs->copies, ino);
-}
-
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup)
 {
 	count(req, METERS_FORGET);
-	forget(fs_of(req), ino, nlookup);
+	fs_forget(fs_of(req), ino, nlookup);
 	fuse_reply_none(req);
 }
 
@@ -215,7 +209,7 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 {
 	meter_add(&fs_of(req)->meters->requests[METERS_FORGET], count);
 	for (size_t i = 0; i < count; i++)
-		forget(fs_of(req), forgets[i].ino, forgets[i].nlookup);
+		fs_forget(fs_of(req), forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(req);
 }
 
